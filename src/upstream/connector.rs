@@ -3,38 +3,17 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{ArrivalStream, TargetRefusal, TargetRules, TargetUrl};
+use super::{ArrivalStream, TargetRefusal, TargetRules, TargetUrl, TlsTrust, TrustAnchors};
 use standin_stub::call::Scheme;
 use standin_tape::exchange::{ExchangeFailure, FailureReason};
-
-/// The certificates that are trusted for an https service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TrustAnchors {
-    /// Certificates that this system trusts.
-    #[default]
-    System,
-    /// Certificates signed by one of a PEM file.
-    File(PathBuf),
-    /// Any certificate, so that a man in the middle can read the traffic.
-    AnyCertificate,
-}
-
-/// The certificates that are trusted, loaded for any number of services.
-#[derive(Clone, Debug)]
-pub struct TlsTrust(Arc<ClientConfig>);
 
 /// Opens connections to one service.
 #[derive(Clone)]
@@ -67,7 +46,7 @@ impl Connector {
     pub fn new(target: TargetUrl, trust: &TrustAnchors) -> Result<Self, String> {
         let tls = match target.scheme {
             Scheme::Http => None,
-            Scheme::Https => Some(tls_connector(&target, &TlsTrust::load(trust)?)?),
+            Scheme::Https => Some(TlsTrust::load(trust)?.connector(target.host())?),
         };
         Ok(Self { target, tls, rules: None })
     }
@@ -76,7 +55,7 @@ impl Connector {
     pub fn guarded(target: TargetUrl, trust: &TlsTrust, rules: Arc<TargetRules>) -> Result<Self, String> {
         let tls = match target.scheme {
             Scheme::Http => None,
-            Scheme::Https => Some(tls_connector(&target, trust)?),
+            Scheme::Https => Some(trust.connector(target.host())?),
         };
         Ok(Self { target, tls, rules: Some(rules) })
     }
@@ -132,96 +111,6 @@ impl fmt::Debug for Connector {
     }
 }
 
-impl TlsTrust {
-    /// Loads certificates. The error is a message.
-    pub fn load(trust: &TrustAnchors) -> Result<Self, String> {
-        client_config(trust).map(|config| Self(Arc::new(config)))
-    }
-}
-
-fn tls_connector(target: &TargetUrl, trust: &TlsTrust) -> Result<(TlsConnector, ServerName<'static>), String> {
-    let name = ServerName::try_from(target.host().to_owned())
-        .map_err(|_| format!("`{}` is no name that a certificate can have", target.host()))?;
-    Ok((TlsConnector::from(Arc::clone(&trust.0)), name))
-}
-
 fn failure(reason: FailureReason, error: &io::Error) -> ExchangeFailure {
     ExchangeFailure { reason, detail: error.to_string() }
-}
-
-fn client_config(trust: &TrustAnchors) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("cannot set up TLS: {error}"))?;
-    let mut config = match trust {
-        TrustAnchors::AnyCertificate => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
-        }
-        TrustAnchors::System | TrustAnchors::File(_) => builder.with_root_certificates(roots(trust)?),
-    }
-    .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn roots(trust: &TrustAnchors) -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
-    if let TrustAnchors::File(path) = trust {
-        let what = |why: String| format!("cannot read certificates from `{}`: {why}", path.display());
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| what(error.to_string()))? {
-            let certificate = certificate.map_err(|error| what(error.to_string()))?;
-            store.add(certificate).map_err(|error| what(error.to_string()))?;
-        }
-        if store.is_empty() {
-            return Err(what("it has no PEM block `CERTIFICATE`".to_owned()));
-        }
-        return Ok(store);
-    }
-    let system = rustls_native_certs::load_native_certs();
-    // unreadable certificates are skipped
-    store.add_parsable_certificates(system.certs);
-    if store.is_empty() {
-        return Err("this system has no trusted certificates; give --target-ca FILE".to_owned());
-    }
-    Ok(store)
-}
-
-/// A verifier that accepts every certificate, for `--target-insecure`.
-#[derive(Debug)]
-struct AcceptAnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

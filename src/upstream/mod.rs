@@ -10,6 +10,7 @@ mod limits;
 mod response_body;
 mod target_rules;
 mod target_url;
+mod tls_trust;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,13 +22,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use arrival_stream::{ArrivalStream, Arrivals};
 pub use connection::{ConnectionPool, SocketTimes, UpstreamConnection};
-pub use connector::{ConnectTimes, Connector, TlsTrust, TrustAnchors, UpstreamStream};
+pub use connector::{ConnectTimes, Connector, UpstreamStream};
 pub use exchange::{CallAccount, Exchanged, timeout_failure};
 pub use headers::{join_cookies, keep_decodable_codings, remove_hop_by_hop};
 pub use limits::{LimitExceeded, UpstreamLimits, UpstreamPermit};
 pub use response_body::{ResponseBody, ResponseObserver};
 pub use target_rules::{TargetPattern, TargetRefusal, TargetRules};
 pub use target_url::TargetUrl;
+pub use tls_trust::{TlsTrust, TrustAnchors};
 
 use self::limits::Limiter;
 use crate::tasks::Tasks;

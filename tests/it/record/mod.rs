@@ -7,6 +7,7 @@ mod ramp;
 mod secrets;
 pub(crate) mod service;
 mod story;
+mod trust;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
