@@ -26,6 +26,7 @@ use standin_stub::memory;
 /// # Ok::<(), standin::ParseListenerError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // settings, each of its own
 pub struct Config {
     /// Stub folder, or a folder of stub folders. Without one the server starts without stubs and
     /// keeps none on disk.
@@ -74,6 +75,10 @@ pub struct Config {
     pub strict: bool,
     /// Proxied responses: stubs with a `proxyBaseUrl`.
     pub proxy: ProxySettings,
+    /// Maximum number of webhooks that are being sent at once.
+    pub webhook_concurrency: usize,
+    /// True if each answered request is logged on stderr.
+    pub logs_requests: bool,
 }
 
 /// An address that answers requests, written `[NAME=][http://|https://]ADDRESS`.
@@ -124,6 +129,8 @@ impl Default for Config {
             max_file_bytes: MAX_BYTES,
             strict: false,
             proxy: ProxySettings::default(),
+            webhook_concurrency: 10,
+            logs_requests: false,
         }
     }
 }

@@ -66,6 +66,7 @@ mod ramp;
 mod record;
 mod reload;
 mod replay;
+mod request_log;
 mod send;
 mod server;
 mod shutdown;
@@ -73,6 +74,7 @@ mod stdio;
 mod tasks;
 mod timer;
 mod upstream;
+mod webhooks;
 mod wire;
 mod worker_context;
 

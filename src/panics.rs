@@ -37,11 +37,13 @@ pub enum Part {
     Reload,
     /// The thread that writes the tape.
     Tape,
+    /// The thread that sends webhooks.
+    Webhooks,
 }
 
 impl Part {
     /// All parts, in the order of their counts.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Call,
         Self::Connection,
         Self::Worker,
@@ -50,6 +52,7 @@ impl Part {
         Self::Misses,
         Self::Reload,
         Self::Tape,
+        Self::Webhooks,
     ];
 
     /// Returns the value of the metric's label.
@@ -63,6 +66,7 @@ impl Part {
             Self::Misses => "misses",
             Self::Reload => "reload",
             Self::Tape => "tape",
+            Self::Webhooks => "webhooks",
         }
     }
 }

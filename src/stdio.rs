@@ -5,7 +5,7 @@
 //! dropped and counted; a note in their place says so once the reader takes output again.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
@@ -36,11 +36,51 @@ static MISSED: [Mutex<DroppedLines>; 2] = [
     const { Mutex::new(DroppedLines { lines: 0, is_torn: false }) },
 ];
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+static JSON_LINES: AtomicBool = AtomicBool::new(false);
 static SERVES: AtomicBool = AtomicBool::new(false);
 
 /// Limits the time of writing from now on, as this process answers requests.
 pub(crate) fn begin_to_serve() {
     SERVES.store(true, Relaxed);
+}
+
+/// Sets whether messages are lines of JSON from now on, as the log is.
+pub(crate) fn set_json_lines(is_json: bool) {
+    JSON_LINES.store(is_json, Relaxed);
+}
+
+/// Returns true if messages are lines of JSON.
+pub(crate) fn has_json_lines() -> bool {
+    JSON_LINES.load(Relaxed)
+}
+
+/// Returns true if stderr is a terminal that shows colours; see <https://no-color.org>.
+pub(crate) fn has_colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Severity of a message, as the log names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+/// Returns a message as a line of JSON, with the fields of a line of the log.
+pub(crate) fn json_line(level: Level, message: &str) -> String {
+    let level = match level {
+        Level::Info => "INFO",
+        Level::Warn => "WARN",
+        Level::Error => "ERROR",
+    };
+    serde_json::json!({
+        "timestamp": jiff::Timestamp::now().to_string(),
+        "level": level,
+        "fields": {"message": message},
+        "target": "standin",
+    })
+    .to_string()
 }
 
 /// Returns the number of lines that were dropped because nobody read them.
@@ -69,6 +109,9 @@ pub(crate) fn report_panics() {
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
             text.push_str(&backtrace.to_string());
+        }
+        if has_json_lines() {
+            text = format!("{}\n", json_line(Level::Error, text.trim_end()));
         }
         write(StdStream::Err, text.as_bytes(), Some(Duration::ZERO));
     }));
@@ -119,7 +162,9 @@ fn push(stream: StdStream, descriptor: BorrowedFd<'_>, rest: &mut &[u8]) -> Resu
     let mut missed = stream.missed();
     if missed.lines > 0 {
         let begin = if missed.is_torn { "\n" } else { "" };
-        let told = format!("{begin}standin: {} lines were dropped here, as nobody read them\n", missed.lines);
+        let message = format!("{} lines were dropped here, as nobody read them", missed.lines);
+        let line = if has_json_lines() { json_line(Level::Warn, &message) } else { format!("standin: {message}") };
+        let told = format!("{begin}{line}\n");
         if !is_writable(descriptor, Some(Instant::now())) {
             return Ok(());
         }

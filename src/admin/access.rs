@@ -35,6 +35,10 @@ pub struct AccessRules {
     pub requires_https: bool,
 }
 
+/// Marks a request for the health by a peer that may ask for nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PublicProbe;
+
 /// The refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AccessRefusal {
@@ -81,7 +85,8 @@ impl AccessRules {
             split_authority(host).is_some_and(|(name, _)| name.parse::<IpAddr>().is_ok() || self.is_this_host(host))
         };
         let host = authorities(target, headers).find(|host| !is_known(host))?;
-        Some(format!("`{host}` is not a known name of this host; add --admin-host {host}"))
+        let name = split_authority(host).map_or(host, |(name, _)| name);
+        Some(format!("`{host}` is not a known name of this host; add --admin-host {name}"))
     }
 
     /// Returns the reason if the request comes from a page of another site.
@@ -118,7 +123,8 @@ impl AccessRules {
         let Some((name, _)) = split_authority(host) else { return false };
         name.eq_ignore_ascii_case("localhost")
             || name.parse().is_ok_and(is_loopback)
-            || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+            // a name may have been given with a port
+            || self.hosts.iter().any(|known| split_authority(known).map_or(&**known, |(known, _)| known).eq_ignore_ascii_case(name))
     }
 }
 
@@ -168,7 +174,7 @@ fn equals_in_constant_time(one: &[u8], other: &[u8]) -> bool {
 /// pages.
 pub(super) async fn check(
     State(control): State<Arc<ControlPlane>>,
-    request: Request<Body>,
+    mut request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
     let origin = request.headers().get(header::ORIGIN).cloned();
@@ -179,13 +185,17 @@ pub(super) async fn check(
         Some(peers) => control.access.refusal_of(peers, &request),
         None => None,
     };
-    if let Some(refusal) = refused {
-        let mut response = text(refusal.status, refusal.text);
-        if refusal.status == StatusCode::UNAUTHORIZED {
-            let realm = HeaderValue::from_static("Basic realm=\"admin API\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+    match refused {
+        Some(_) if is_probe(&request) => drop(request.extensions_mut().insert(PublicProbe)),
+        Some(refusal) => {
+            let mut response = text(refusal.status, refusal.text);
+            if refusal.status == StatusCode::UNAUTHORIZED {
+                let realm = HeaderValue::from_static("Basic realm=\"admin API\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+            }
+            return response;
         }
-        return response;
+        None => {}
     }
     let mut response = match preflight {
         Some((method, headers)) => preflight_response(method, headers),
@@ -197,6 +207,13 @@ pub(super) async fn check(
         response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
     response
+}
+
+/// Returns true if a request asks for the health only, which every peer may: probes of containers
+/// come from other hosts, and by other names.
+fn is_probe<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path().strip_prefix("/__admin/health");
+    request.method().is_safe() && path.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Returns the method and headers that a CORS preflight asks for.
@@ -238,7 +255,7 @@ mod tests {
         let far = peers("203.0.113.9:5000", "0.0.0.0:8080");
         let access = AccessRules {
             token: Some("t0ken".to_owned()),
-            hosts: vec!["standin.test".to_owned()],
+            hosts: vec!["standin.test".to_owned(), "other.test:9".to_owned()],
             ..AccessRules::default()
         };
         for (peers, sent, allowed) in [
@@ -247,6 +264,7 @@ mod tests {
             (&near, &[("host", "[::1]:8080")], true),
             (&near, &[("host", "localhost")], true),
             (&near, &[("host", "standin.test:8080")], true),
+            (&near, &[("host", "other.test:8080")], true),
             (&near, &[("host", "rebound.example")], false),
             (&near, &[("host", "[::1].rebound.example")], false),
             (&near, &[("host", "localhost"), ("host", "rebound.example")], false),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, Path, Query};
 use hashbrown::HashSet;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -57,7 +57,7 @@ pub(super) async fn create(Extension(live): Extension<Arc<ServiceState>>, body: 
     }
     let rank = edit.next_rank(mapping.priority);
     match keep(&live, &edit, mapping.into_stub(id, rank, StubOrigin::Api)) {
-        Ok(stub) => json_answer(StatusCode::CREATED, &stub.json()),
+        Ok(stub) => with_warnings(json_answer(StatusCode::CREATED, &stub.json()), &reader),
         Err(failed) => *failed,
     }
 }
@@ -83,12 +83,12 @@ pub(super) async fn replace(
         Ok(id) => id,
         Err(refused) => return *refused,
     };
-    let (mapping, _) = match read(&body, &live) {
+    let (mapping, reader) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
     };
     match change(&live, id, mapping) {
-        Some(Ok(stub)) => json_answer(StatusCode::OK, &stub.json()),
+        Some(Ok(stub)) => with_warnings(json_answer(StatusCode::OK, &stub.json()), &reader),
         Some(Err(failed)) => *failed,
         None => empty(StatusCode::NOT_FOUND),
     }
@@ -109,7 +109,7 @@ pub(super) async fn edit(Extension(live): Extension<Arc<ServiceState>>, body: St
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
     };
     match change(&live, id, mapping) {
-        Some(Ok(_)) => empty(StatusCode::NO_CONTENT),
+        Some(Ok(_)) => with_warnings(empty(StatusCode::NO_CONTENT), &reader),
         Some(Err(failed)) => *failed,
         None => empty(StatusCode::NOT_FOUND),
     }
@@ -316,6 +316,26 @@ pub(super) async fn remove_unmatched(
 fn never_hit(live: &ServiceState) -> Vec<Arc<Stub>> {
     live.catalog().stubs().into_iter().filter(|stub| stub.hits.total() == 0).cloned().collect()
 }
+
+/// Adds the warnings about a stub that was accepted, in a header: clients refuse members of a body
+/// that WireMock does not have.
+fn with_warnings(mut response: AdminResponse, reader: &Reader) -> AdminResponse {
+    for defect in reader.defects().iter().filter(|defect| !defect.is_error()).take(MAX_WARNINGS) {
+        let help = defect.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        let text = format!("{}: {}{help}", defect.pointer, defect.message);
+        let shown: String =
+            text.chars().take(MAX_WARNING_CHARS).map(|c| if c.is_ascii_graphic() { c } else { ' ' }).collect();
+        let value = HeaderValue::from_str(&shown).expect("printable ASCII");
+        response.headers_mut().append("standin-warning", value);
+    }
+    response
+}
+
+/// Maximum number of warnings about one stub in the headers of a response.
+const MAX_WARNINGS: usize = 8;
+
+/// Maximum number of characters of a warning in a header.
+const MAX_WARNING_CHARS: usize = 300;
 
 /// Parses a mapping, or returns the response with its defects.
 fn read(body: &str, live: &ServiceState) -> Result<(Mapping, Reader), ErrorResponse> {

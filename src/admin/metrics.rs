@@ -18,6 +18,7 @@ use crate::panics::Part;
 use crate::prometheus_text::MetricKind::{Counter, Gauge};
 use crate::prometheus_text::PrometheusText;
 use crate::stdio;
+use crate::webhooks::WebhookCounts;
 use standin_stub::matcher::MatchLimit;
 use standin_stub::memory::MemoryBudget;
 
@@ -34,6 +35,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<ControlPlane>>) -> Ad
     connections(&mut page, &control);
     panics(&mut page, &control);
     memory(&mut page, &control.stats.memory);
+    webhooks(&mut page, &control.stats.webhooks);
     AuditSnapshot::of(&control.stats.audits).write_prometheus(&mut page);
     text(StatusCode::OK, page.into_text())
 }
@@ -52,6 +54,25 @@ fn calls(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {
         let status = if status == 0 { "fault".to_owned() } else { status.to_string() };
         metric.sample(&[("status", &status)], count);
     }
+}
+
+fn webhooks(page: &mut PrometheusText, counts: &WebhookCounts) {
+    let mut metric = page.metric(
+        "webhooks_total",
+        Counter,
+        "Webhooks: sent, failed, refused by the rules for targets or as a circle, dropped as too many waited.",
+    );
+    let results = [
+        ("sent", &counts.sent),
+        ("failed", &counts.failed),
+        ("refused", &counts.refused),
+        ("dropped", &counts.dropped),
+    ];
+    for (result, count) in results {
+        metric.sample(&[("result", result)], count.load(Relaxed));
+    }
+    let mut metric = page.metric("webhooks_waiting", Gauge, "Webhooks that wait for their delay or for others.");
+    metric.sample(&[], counts.waiting.load(Relaxed));
 }
 
 fn stubs(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {

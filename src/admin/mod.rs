@@ -31,7 +31,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Extension};
 use axum::routing::get;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
@@ -123,9 +123,9 @@ fn router(control: Arc<ControlPlane>) -> Router {
         .layer(Extension(control))
 }
 
-/// Answers an unknown path or method with 404, as WireMock does.
-async fn unknown() -> AdminResponse {
-    empty(StatusCode::NOT_FOUND)
+/// Answers an unknown path or method with 404, as WireMock does, and names the nearest path.
+async fn unknown(method: Method, uri: Uri) -> AdminResponse {
+    text(StatusCode::NOT_FOUND, routes::explain_unknown(&method, uri.path()))
 }
 
 /// Runs `work` on the pool for blocking tasks.

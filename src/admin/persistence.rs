@@ -25,18 +25,7 @@ pub(super) fn make_persistent(live: &ServiceState, stub: &Stub) -> io::Result<Ar
     if let Value::Object(members) = &mut document {
         members.insert("persistent".to_owned(), true.into());
     }
-    let saved = Stub {
-        id: stub.id,
-        name: stub.name.clone(),
-        rank: stub.rank,
-        pattern: Arc::clone(&stub.pattern),
-        response: Arc::clone(&stub.response),
-        scenario: stub.scenario.clone(),
-        persistent: true,
-        origin: stub.origin.clone(),
-        document: document.to_string().into(),
-        hits: stub.hits.clone(),
-    };
+    let saved = Stub { persistent: true, document: document.to_string().into(), ..stub.clone() };
     write(live, saved)
 }
 

@@ -1,15 +1,14 @@
 //! Journal entries as WireMock's JSON: the request, the response and the stub.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Version};
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::live::journal::{JournalEntry, MatchOutcome, ProxiedAnswer};
+use crate::live::journal::{JournalEntry, MatchOutcome, ProxiedAnswer, SubEvent};
+pub(super) use crate::live::wall_clock::{iso_date, unix_millis};
 use standin_stub::Stub;
 use standin_stub::call::{Call, NamedValues, header_text, sent_header_name};
 use standin_stub::reply::{Body, ConnectionEnding, Reply};
@@ -63,8 +62,18 @@ pub(super) fn serve_event(record: &JournalEntry) -> Value {
     if record.is_beyond_valid {
         event.insert("standin".to_owned(), json!({"beyondValidRange": true}));
     }
-    event.insert("subEvents".to_owned(), json!([]));
+    event.insert("subEvents".to_owned(), record.sub_events.iter().map(|event| sub_event(event)).collect());
     Value::Object(event)
+}
+
+fn sub_event(event: &SubEvent) -> Value {
+    let mut members = Map::new();
+    members.insert("type".to_owned(), event.kind.into());
+    if let Some(offset) = event.offset {
+        members.insert("timeOffsetNanos".to_owned(), (offset.as_nanos() as u64).into());
+    }
+    members.insert("data".to_owned(), event.data.clone());
+    Value::Object(members)
 }
 
 /// Returns the request of an entry: WireMock's logged request.
@@ -183,15 +192,4 @@ fn protocol(version: Version) -> &'static str {
         Version::HTTP_2 => "HTTP/2.0",
         _ => "HTTP/1.1",
     }
-}
-
-/// Returns the milliseconds since 1970.
-pub(super) fn unix_millis(at: SystemTime) -> u64 {
-    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-/// Formats a time in ISO 8601, UTC, in seconds.
-pub(super) fn iso_date(at: SystemTime) -> String {
-    let seconds = Timestamp::from_second((unix_millis(at) / 1000) as i64).unwrap_or(Timestamp::UNIX_EPOCH);
-    seconds.to_string()
 }

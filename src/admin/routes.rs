@@ -5,6 +5,8 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
+use standin_stub::defect::nearest;
+
 use super::{
     docs, files, mappings, metrics, near_misses, profile, recordings, reload, requests, scenarios, settings, system,
 };
@@ -213,9 +215,57 @@ pub(super) fn all() -> Vec<Route> {
     ]
 }
 
+/// Returns the explanation for a path or a method that the admin API does not have.
+pub(super) fn explain_unknown(method: &Method, path: &str) -> String {
+    let shown: String = path.chars().take(MAX_SHOWN_PATH).collect();
+    let below = path.strip_prefix("/__admin").unwrap_or(path).trim_end_matches('/');
+    let routes = all();
+    let methods: Vec<&str> =
+        routes.iter().filter(|route| is_path_of(route.path, below)).map(|route| route.method.as_str()).collect();
+    if !methods.is_empty() {
+        return format!("the admin path {shown} has no {method}; it has {}\n", methods.join(", "));
+    }
+    let paths: Vec<&str> = routes.iter().map(|route| route.path).filter(|path| !path.contains('{')).collect();
+    let help = match nearest(below, &paths) {
+        Some(near) => format!("did you mean /__admin{near}?"),
+        None => "all paths are listed at /__admin/docs".to_owned(),
+    };
+    format!("there is no admin path {shown}; {help}\n")
+}
+
+/// Returns true if a path is that of a route, whose segments in braces stand for any.
+fn is_path_of(route: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (route.trim_matches('/').split('/'), path.trim_matches('/').split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (Some(wanted), Some(_)) if wanted.starts_with("{*") => return true,
+            (Some(wanted), Some(given)) if wanted == given || wanted.starts_with('{') => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
+/// Number of characters of a path that are repeated in an explanation.
+const MAX_SHOWN_PATH: usize = 200;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unknown_paths_name_the_nearest() {
+        for (method, path, expected) in [
+            ("GET", "/__admin/mapping", "did you mean /__admin/mappings?"),
+            ("GET", "/__admin/Requests/unmatched/near-miss", "did you mean /__admin/requests/unmatched/near-misses?"),
+            ("GET", "/__admin/what/is/this", "/__admin/docs"),
+            ("PATCH", "/__admin/settings", "has no PATCH; it has "),
+            ("PATCH", "/__admin/mappings/17", "has no PATCH; it has GET, PUT, DELETE"),
+        ] {
+            let told = explain_unknown(&method.parse().expect("a method"), path);
+            assert!(told.contains(expected), "{method} {path}: {told}");
+        }
+    }
 
     #[test]
     fn every_route_is_in_the_documentation() {

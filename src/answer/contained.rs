@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use super::{Answer, Answerer, Answering};
 use crate::listen::connection::Connection;
 use crate::panics::{Panic, Part};
+use crate::request_log::PendingRequest;
 use crate::send::Outgoing;
 use standin_stub::reply::panic_text;
 
@@ -18,6 +19,8 @@ use standin_stub::reply::panic_text;
 pub(crate) struct Contained {
     answerer: Arc<Answerer>,
     state: State,
+    /// The request, if it is to be logged.
+    logged: Option<Box<PendingRequest>>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a box would cost an allocation a request")]
@@ -30,14 +33,15 @@ enum State {
 
 /// Answers a request, or says how its connection ends. A panic costs this request alone.
 pub(crate) fn contained(answerer: Arc<Answerer>, request: Request<Incoming>, connection: Arc<Connection>) -> Contained {
-    Contained { answerer, state: State::Asked(Some(request), Some(connection)) }
+    let logged = answerer.request_log.as_ref().map(|_| Box::new(PendingRequest::new(&request)));
+    Contained { answerer, state: State::Asked(Some(request), Some(connection)), logged }
 }
 
 impl Future for Contained {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let Self { answerer, state } = &mut *self;
+        let Self { answerer, state, logged } = &mut *self;
         let polled = answerer.panics.catch(Part::Call, || match state {
             State::Waiting(answer) => answer.as_mut().poll(context),
             // the head moves from here straight into the call
@@ -53,7 +57,14 @@ impl Future for Contained {
                 }
             }
         });
-        polled.unwrap_or_else(|panic| Poll::Ready(Ok(answerer.failed(&panic))))
+        let polled = polled.unwrap_or_else(|panic| Poll::Ready(Ok(answerer.failed(&panic))));
+        if logged.is_some()
+            && let Poll::Ready(answer) = &polled
+            && let (Some(log), Some(pending)) = (&answerer.request_log, logged.take())
+        {
+            log.record(*pending, answer.as_ref().ok());
+        }
+        polled
     }
 }
 

@@ -33,6 +33,7 @@ use crate::live::ServiceState;
 use crate::live::journal::AnswerInfo;
 use crate::offload::Offload;
 use crate::pacing::PacedRequest;
+use crate::webhooks::{WebhookJob, WebhookSender, WebhookTrigger};
 use crate::worker_context::WorkerContext;
 use standin_stub::call::Call;
 use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
@@ -41,6 +42,7 @@ use crate::audit::Audit;
 use crate::panics::{self, Panics};
 use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
+use crate::request_log::RequestLog;
 use crate::send::{self, Outgoing, Transfer, Wait};
 use standin_model::draws::Draws;
 use standin_stub::Stub;
@@ -98,6 +100,10 @@ pub(crate) struct Answerer {
     pub(crate) forward: Option<ForwardRule>,
     /// The client of the services that stubs forward to.
     pub(crate) proxy: Arc<ProxyClient>,
+    /// The request log, if requests are logged.
+    pub(crate) request_log: Option<RequestLog>,
+    /// The queue of webhooks.
+    pub(crate) webhooks: WebhookSender,
 }
 
 impl Answerer {
@@ -227,35 +233,53 @@ impl Answerer {
             let settings = self.live.settings();
             standin_model::draw_stub_delay(stub.id, stub.response.delays(), &settings.delays, &self.draws, ordinal)
         };
+        let webhooks = stub.webhooks.as_ref().map(|_| self.trigger(&stub, ordinal, &call));
         if stub.response.reply().proxy.is_some() {
-            let forwarded = Forwarded { stub, ordinal, call, connection, delay };
+            let forwarded = Forwarded { stub, ordinal, call, connection, delay, webhooks };
             return Answering::Later(Box::pin(self.answer_proxied(forwarded)));
         }
         let explains = call.headers.contains_key(paced::DEBUG);
         if paced.is_some() || explains {
             // on HTTP/2 a client that goes away drops the answer
             let can_renege = !connection.http2 && paced.as_ref().is_some_and(|paced| paced.can_renege());
-            let matched = Matched { stub, ordinal, call, connection, paced, own_delay: delay, explains };
+            let matched = Matched { stub, ordinal, call, connection, paced, own_delay: delay, explains, webhooks };
             return Answering::Later(if can_renege {
                 Box::pin(self.answer_unless_gone(matched))
             } else {
                 Box::pin(self.answer_paced(matched))
             });
         }
-        self.live.journal().append(self.context.worker, &call, AnswerInfo::matched(&stub).with_delay(delay));
+        let answered = AnswerInfo::matched(&stub).with_delay(delay);
+        let entry = self.live.journal().append(self.context.worker, &call, answered);
         if delay.is_none()
+            && webhooks.is_none()
             && let Some(reply) = self.try_render_inline(&stub, ordinal, &call, &connection)
         {
             return self.finish(reply, call.method, &connection.memory);
         }
         Answering::Later(Box::pin(async move {
             let (arrival, method) = (call.arrival, call.method.clone());
+            let webhooks = webhooks.map(|webhooks| webhooks.of_entry(entry));
             let reply = self.render(stub, ordinal, call, &connection).await;
             if let Some(delay) = delay {
                 self.wait(arrival, delay, &connection).await;
             }
-            self.send(reply, &method, None, &connection.memory).await
+            let answer = self.send(reply, &method, None, &connection.memory).await;
+            trigger_at_end(webhooks, answer)
         }))
+    }
+
+    /// Returns the trigger of the webhooks of a stub that answers a request.
+    fn trigger(&self, stub: &Arc<Stub>, ordinal: u64, call: &Call) -> WebhookTrigger {
+        let job = WebhookJob {
+            stub: Arc::clone(stub),
+            call: call.copy(),
+            ordinal,
+            draws: self.draws,
+            live: Arc::clone(&self.live),
+            entry: None,
+        };
+        self.webhooks.trigger(job, &self.context.tasks)
     }
 
     /// Sends a reply that is due: at once, unless its body has to be read or timed.
@@ -378,6 +402,14 @@ impl Answerer {
             }
             connection.clock.promise(deadline, delay);
         }
+    }
+}
+
+/// Lets the webhooks of a stub wait for the end of its answer.
+fn trigger_at_end(webhooks: Option<WebhookTrigger>, answer: Answer) -> Answer {
+    match webhooks {
+        Some(webhooks) => answer.map(|response| webhooks.attach(response)),
+        None => answer,
     }
 }
 

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::{Answer, Answerer};
+use super::{Answer, Answerer, trigger_at_end};
 use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::AnswerInfo;
 use crate::pacing::{PacedRequest, ServiceProgress, folder_of};
 use crate::send::Transfer;
+use crate::webhooks::WebhookTrigger;
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::delay::units;
@@ -37,6 +38,8 @@ pub(super) struct Matched {
     pub(super) own_delay: Option<Duration>,
     /// `true` if the client asks for an explanation of the times.
     pub(super) explains: bool,
+    /// Webhooks of the stub, if it has any.
+    pub(super) webhooks: Option<WebhookTrigger>,
 }
 
 impl Answerer {
@@ -61,7 +64,7 @@ impl Answerer {
 
     /// Takes a request through the stations of its service and answers it.
     pub(super) async fn answer_paced(self: Arc<Self>, matched: Matched) -> Answer {
-        let Matched { stub, ordinal, call, connection, paced, own_delay, explains } = matched;
+        let Matched { stub, ordinal, call, connection, paced, own_delay, explains, webhooks } = matched;
         let (arrival, method) = (call.arrival, call.method.clone());
         let own_delay = own_delay.unwrap_or_default();
         let timer = &self.context.timer;
@@ -72,7 +75,8 @@ impl Answerer {
         let expected = progress.finish() + own_delay - arrival;
         let answered =
             AnswerInfo::matched(&stub).with_delay(Some(expected)).with_beyond_valid(progress.is_beyond_range());
-        self.live.journal().append(self.context.worker, &call, answered);
+        let entry = self.live.journal().append(self.context.worker, &call, answered);
+        let webhooks = webhooks.map(|webhooks| webhooks.of_entry(entry));
         let mut reply = match (progress.rejection_reply(), paced.as_ref().and_then(|paced| paced.status)) {
             (Some(reply), _) => reply,
             (None, Some(status)) => status_only(status),
@@ -97,7 +101,7 @@ impl Answerer {
         }
         let rate = paced.as_ref().and_then(|paced| paced.transfer_rate).filter(|_| !progress.is_rejected());
         let transfer = rate.map(|rate| Transfer { start: due, rate });
-        self.send(reply, &method, transfer, &connection.memory).await
+        trigger_at_end(webhooks, self.send(reply, &method, transfer, &connection.memory).await)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::live::journal::{AnswerInfo, ProxiedAnswer};
 use crate::proxy::{ProxiedResponse, ServiceCall};
 use crate::send::Outgoing;
 use crate::upstream::{self, ResponseBody, ResponseObserver};
+use crate::webhooks::WebhookTrigger;
 use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::memory::{MemoryPermit, MemoryShare};
@@ -36,6 +37,8 @@ pub(super) struct Forwarded {
     pub(super) connection: Arc<Connection>,
     /// Delay of the stub, which begins when the service has responded.
     pub(super) delay: Option<Duration>,
+    /// Webhooks of the stub, if it has any.
+    pub(super) webhooks: Option<WebhookTrigger>,
 }
 
 impl Answerer {
@@ -54,7 +57,7 @@ impl Answerer {
     }
 
     async fn proxy(self: Arc<Self>, forwarded: Forwarded) -> Answer {
-        let Forwarded { stub, ordinal, call, connection, delay } = forwarded;
+        let Forwarded { stub, ordinal, call, connection, delay, webhooks } = forwarded;
         let (method, call) = (call.method.clone(), Arc::new(call));
         let reply = self.render(Arc::clone(&stub), ordinal, Arc::clone(&call), &connection).await;
         let mut record = ProxyRecord {
@@ -63,6 +66,7 @@ impl Answerer {
             stub,
             call: Arc::clone(&call),
             delay,
+            webhooks,
             since: Instant::now(),
             answer: None,
             copy: BodyCopy::new(self.live.journal().body_limit(), &connection.memory),
@@ -170,6 +174,7 @@ struct ProxyRecord {
     stub: Arc<Stub>,
     call: Arc<Call>,
     delay: Option<Duration>,
+    webhooks: Option<WebhookTrigger>,
     /// Begin of the time that counts as the service's.
     since: Instant,
     answer: Option<ProxiedAnswer>,
@@ -212,7 +217,9 @@ impl ProxyRecord {
 impl Drop for ProxyRecord {
     fn drop(&mut self) {
         let answer = AnswerInfo::matched(&self.stub).with_delay(self.delay).with_proxied(self.answer.as_ref());
-        self.live.journal().append(self.worker, &self.call, answer);
+        let entry = self.live.journal().append(self.worker, &self.call, answer);
+        // dropped now, with the end of the response
+        drop(self.webhooks.take().map(|webhooks| webhooks.of_entry(entry)));
     }
 }
 

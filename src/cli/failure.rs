@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::{print_diagnostics, print_note};
+use super::{print_diagnostics, print_error};
 use crate::server::StartError;
 use standin_stub::defect::Defect;
 
@@ -80,7 +80,7 @@ impl Failure {
     /// Prints the failure on stderr, and returns its exit code.
     pub(super) fn print(&self) -> Exit {
         print_diagnostics(&self.defects);
-        self.to_string().lines().for_each(print_note);
+        self.to_string().lines().for_each(print_error);
         self.exit_code
     }
 }

@@ -31,7 +31,9 @@ impl LogArgs {
         let filter = EnvFilter::try_new(&self.log).map_err(|error| {
             Failure::usage(format!("--log `{}`: {error}", self.log)).help("use a level such as `info`")
         })?;
-        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLine);
+        stdio::set_json_lines(matches!(self.log_format, LogFormat::Json));
+        let builder =
+            tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stdio::has_colours()).with_writer(|| LogLine);
         let started = match self.log_format {
             LogFormat::Text => builder.try_init(),
             LogFormat::Json => builder.json().try_init(),

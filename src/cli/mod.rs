@@ -25,7 +25,6 @@ mod wiremock;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
@@ -140,14 +139,43 @@ fn print_line(line: &str) {
 
 /// Prints a message on stderr.
 fn print_note(message: &str) {
-    stdio::write_line(StdStream::Err, &format!("standin: {message}"));
+    print_message(StdStream::Err, stdio::Level::Warn, message);
+}
+
+/// Prints an error on stderr.
+fn print_error(message: &str) {
+    print_message(StdStream::Err, stdio::Level::Error, message);
+}
+
+/// Prints a message on stdout, for the people and programs that wait for it.
+fn print_ready(message: &str) {
+    print_message(StdStream::Out, stdio::Level::Info, message);
+}
+
+/// Prints a message about the normal course of a server on stderr.
+fn print_info(message: &str) {
+    print_message(StdStream::Err, stdio::Level::Info, message);
+}
+
+/// Prints a message, as JSON if the log is JSON.
+fn print_message(stream: StdStream, level: stdio::Level, message: &str) {
+    if stdio::has_json_lines() {
+        stdio::write_line(stream, &stdio::json_line(level, message));
+    } else {
+        stdio::write_line(stream, &format!("standin: {message}"));
+    }
 }
 
 /// Prints defects with their source lines on stderr.
 fn print_diagnostics(defects: &[Defect]) {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = stdio::has_colours();
     for defect in defects {
-        stdio::write_line(StdStream::Err, &format!("{}\n", defect.draw(colour)));
+        if stdio::has_json_lines() {
+            let level = if defect.is_error() { stdio::Level::Error } else { stdio::Level::Warn };
+            stdio::write_line(StdStream::Err, &stdio::json_line(level, &defect.to_string()));
+        } else {
+            stdio::write_line(StdStream::Err, &format!("{}\n", defect.draw(colour)));
+        }
     }
 }
 

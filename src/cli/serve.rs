@@ -4,17 +4,17 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
 use super::log::LogArgs;
 use super::proxy_args::ProxyArgs;
 use super::recording_end::{self, RecordingEnd};
-use super::server_messages::{failure_text, measurement_doubts, report_reload};
+use super::server_messages::{end_text, failure_text, measurement_doubts, report_reload};
 use super::signals::receive_signal;
 use super::target_args::{TargetArgs, new_tape, reach};
-use super::{DurationArg, Exit, Failure, given_options, print_diagnostics, print_line, print_note};
+use super::{DurationArg, Exit, Failure, given_options, print_diagnostics, print_info, print_note, print_ready};
 use crate::admin::AccessRules;
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
@@ -109,6 +109,14 @@ pub(super) struct ServeArgs {
     /// Treat no stub's answer as a template
     #[arg(long, conflicts_with = "global_response_templating")]
     disable_response_templating: bool,
+
+    /// Log a line for each call on stderr: method, URL, status, time and stub
+    #[arg(long, visible_alias = "verbose", help_heading = "Logs")]
+    log_requests: bool,
+
+    /// Webhooks that are sent at once; others wait
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(Config::default().webhook_concurrency).expect("not zero"), help_heading = "Limits")]
+    webhook_threadpool_size: NonZeroUsize,
 
     /// The longest head, at least 8192; beyond it: 431
     #[arg(long, value_name = "BYTES", value_parser = parse_head_bytes, default_value_t = Limits::default().head, help_heading = "Limits")]
@@ -256,6 +264,7 @@ impl ServeArgs {
             print_note("https with a self-signed certificate made now; give --tls-cert and --tls-key for another");
         }
         let signal = receive_signal().map_err(|error| Failure::of_error(&error))?;
+        let started = Instant::now();
         let handle = server.start()?;
         for address in addresses {
             tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
@@ -265,14 +274,16 @@ impl ServeArgs {
                 0 => String::new(),
                 count => format!(", {count} left out: run standin check"),
             };
-            print_line(&format!("standin: listening on {} ({stubs}{profile}{left_out})", address.listener));
+            print_ready(&format!("listening on {} ({stubs}{profile}{left_out})", address.listener));
         }
         if let Some(admin) = admin {
-            print_line(&format!("standin: admin API on http://{admin}/__admin"));
+            print_ready(&format!("admin API on http://{admin}/__admin"));
         }
         while signal.recv_timeout(END_POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
         let (doubts, failure) = (measurement_doubts(&handle), handle.failure());
+        let lives = handle.lives().to_vec();
         let all_finished = handle.shut_down();
+        print_info(&end_text(started.elapsed(), &lives));
         for doubt in &doubts {
             print_note(doubt);
         }
@@ -390,6 +401,8 @@ impl From<&ServeArgs> for Config {
             max_file_bytes: args.max_file_bytes,
             strict: args.strict,
             proxy: args.proxy.settings(&args.forwarding),
+            webhook_concurrency: args.webhook_threadpool_size.get(),
+            logs_requests: args.log_requests,
         }
     }
 }

@@ -1,12 +1,17 @@
 //! Messages of a server on stderr: results of reloads, and doubts about measured times.
 
-use super::{print_diagnostics, print_note};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::{print_diagnostics, print_info, print_note};
+use crate::live::{RequestCounts, ServiceState};
 use crate::reload::ReloadStatus;
 use crate::server::Handle;
+use standin_stub::delay::units::duration;
 use standin_text::counted;
 
-/// Prints the result of a reload. A good one is printed only if the one before failed, or there are
-/// warnings.
+/// Prints the result of a reload.
 pub(super) fn report_reload(status: &ReloadStatus, failed_before: bool) {
     print_diagnostics(&status.defects);
     let stubs = status.stub_count;
@@ -16,8 +21,10 @@ pub(super) fn report_reload(status: &ReloadStatus, failed_before: bool) {
         print_note(&format!(
             "{defects} in the stubs or profiles; {stubs} of files are served, broken files in their last good version"
         ));
-    } else if failed_before {
-        print_note(&format!("the stubs are good again; {stubs} of files are served"));
+    } else {
+        let again = if failed_before { "the stubs are good again; " } else { "" };
+        let (stubs, files) = (counted(stubs as u64, "stub"), counted(status.changed_count as u64, "file"));
+        print_info(&format!("{again}reloaded: {stubs} ({files} changed)"));
     }
 }
 
@@ -40,6 +47,17 @@ pub(super) fn measurement_doubts(handle: &Handle) -> Vec<String> {
         )
     });
     slow.into_iter().chain(beyond).collect()
+}
+
+/// Returns the last message of a server: how long it ran, and what it served.
+pub(super) fn end_text(uptime: Duration, lives: &[Arc<ServiceState>]) -> String {
+    let total = |count: fn(&RequestCounts) -> &AtomicU64| -> u64 {
+        lives.iter().map(|live| count(live.counts()).load(Relaxed)).sum()
+    };
+    let (matched, unmatched) = (total(|counts| &counts.matched), total(|counts| &counts.unmatched));
+    let calls = counted(matched + unmatched, "call");
+    let time = duration(Duration::from_millis(uptime.as_millis() as u64));
+    format!("ended after {time}: {calls}, {unmatched} of them matched no stub")
 }
 
 /// Returns the message of a server that ends because one of its parts panicked repeatedly.

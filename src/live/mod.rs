@@ -6,6 +6,7 @@
 pub mod journal;
 mod response_counts;
 mod scenarios;
+pub mod wall_clock;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -6,17 +6,18 @@ use std::time::Instant;
 use hashbrown::HashMap;
 use http::uri::Authority;
 
+use super::ProxySettings;
 use crate::locks::LockUnpoisoned as _;
 use crate::send::Outgoing;
 use crate::upstream::{Connector, TargetRules, TargetUrl, TlsTrust, Upstream, UpstreamLimits};
 use standin_stub::call::Scheme;
 
 /// The client of one service.
-pub(super) type ServiceClient = Upstream<Outgoing>;
+pub type ServiceClient = Upstream<Outgoing>;
 
 /// The clients of services, by scheme and authority.
 #[derive(Debug)]
-pub(super) struct ServiceClients {
+pub struct ServiceClients {
     trust: TlsTrust,
     rules: Arc<TargetRules>,
     limits: UpstreamLimits,
@@ -29,8 +30,21 @@ impl ServiceClients {
         Self { trust, rules: Arc::new(rules), limits, workers, clients: Mutex::default() }
     }
 
+    /// Creates the clients of webhooks, which may call this server too. The error is a message about
+    /// certificates.
+    pub fn of_webhooks(settings: &ProxySettings) -> Result<Self, String> {
+        let rules = TargetRules {
+            allowed: settings.allowed_targets.clone(),
+            denied: settings.denied_targets.clone(),
+            own: Vec::new(),
+        };
+        let limits =
+            UpstreamLimits { in_flight: None, per_second: None, connections: None, max_wait: settings.queue_timeout };
+        Ok(Self::new(TlsTrust::load(&settings.trust)?, rules, limits, 1))
+    }
+
     /// Returns the client of a service. The error is a message.
-    pub(super) fn of(&self, target: &TargetUrl) -> Result<Arc<ServiceClient>, String> {
+    pub fn of(&self, target: &TargetUrl) -> Result<Arc<ServiceClient>, String> {
         let key = (target.scheme, target.authority.clone());
         let mut clients = self.clients.lock_unpoisoned();
         if let Some(client) = clients.get(&key) {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::Response;
 use hyper::body::Incoming;
 
-use self::clients::ServiceClients;
+pub use self::clients::ServiceClients;
 use self::hops::Hops;
 use self::request::ProxiedUrl;
 pub use self::service_call::ServiceCall;

@@ -18,12 +18,12 @@ pub struct ServiceCall {
 }
 
 impl ServiceCall {
-    pub(super) fn new(client: Arc<ServiceClient>, permit: UpstreamPermit, worker: usize) -> Self {
+    pub fn new(client: Arc<ServiceClient>, permit: UpstreamPermit, worker: usize) -> Self {
         Self { client, worker, connection: None, is_at_service: false, _permit: permit }
     }
 
     /// Keeps the connection on which the response arrives.
-    pub(super) fn keep(&mut self, connection: UpstreamConnection<Outgoing>) {
+    pub fn keep(&mut self, connection: UpstreamConnection<Outgoing>) {
         self.connection = Some(connection);
     }
 

@@ -69,6 +69,7 @@ impl Reload {
             duration: Duration::ZERO,
             file_count: sets.iter().map(WatchedStubs::file_count).sum(),
             parsed_count: 0,
+            changed_count: 0,
             stub_count: sets.iter().map(WatchedStubs::stub_count).sum(),
             left_out: sets.iter().map(WatchedStubs::left_out).sum(),
             successes: 0,

@@ -30,6 +30,8 @@ pub struct ReloadStatus {
     pub file_count: usize,
     /// Number of mapping files that were parsed at the last attempt, because they had changed.
     pub parsed_count: usize,
+    /// Number of mapping files that the last attempt found changed, new or missing.
+    pub changed_count: usize,
     /// Number of active stubs that come from files.
     pub stub_count: usize,
     /// Number of stubs that are left out because of errors.
@@ -163,6 +165,7 @@ mod tests {
             duration: Duration::ZERO,
             file_count: 0,
             parsed_count: 0,
+            changed_count: 0,
             stub_count: 0,
             left_out: 0,
             successes: 0,

@@ -344,14 +344,16 @@ impl Reloader {
         if !is_visible && !is_requested {
             return;
         }
+        let file_count = self.sets.iter().map(WatchedStubs::file_count).sum::<usize>();
         let status = Arc::new(ReloadStatus {
             watch: last.watch,
             has_failed,
             generation: last.generation + u64::from(has_swapped),
             loaded_at: if has_failed && !has_swapped { last.loaded_at } else { SystemTime::now() },
             duration: begun.elapsed(),
-            file_count: self.sets.iter().map(WatchedStubs::file_count).sum(),
+            file_count,
             parsed_count,
+            changed_count: parsed_count.max(file_count.abs_diff(last.file_count)),
             stub_count: self.sets.iter().map(WatchedStubs::stub_count).sum(),
             left_out: self.sets.iter().map(WatchedStubs::left_out).sum(),
             has_panicked: false,

@@ -40,7 +40,9 @@ use crate::panics::Panics;
 use crate::proxy::ProxyClient;
 use crate::record::{ForwardRule, Recorder};
 use crate::reload::{self, OnStatus, Reload, ReloadStatus, WatchedStubs};
+use crate::request_log::RequestLog;
 use crate::shutdown::{Drain, DrainGuard};
+use crate::webhooks::{self, WebhookCounts, WebhookSender, WebhookSettings};
 use standin_stub::defect::Defect;
 use standin_stub::memory::MemoryBudget;
 
@@ -230,7 +232,14 @@ impl Server {
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
         let (control, calls) = mpsc::channel(admin::MAX_WAITING);
         let (quit, _) = watch::channel(false);
-        let (mut threads, workers) = self.spawn_workers(&shared, &control, &quit)?;
+        let settings =
+            WebhookSettings { concurrency: self.config.webhook_concurrency, targets: self.config.proxy.clone() };
+        let (webhooks, webhook_thread) = webhooks::channel(&settings).map_err(StartError::Config)?;
+        let webhook_counts = Arc::clone(webhooks.counts());
+        let (mut threads, workers) = self.spawn_workers(&shared, &control, &quit, &webhooks)?;
+
+        let (panics, quitting) = (Arc::clone(&shared.panics), quit.subscribe());
+        threads.push(spawn("standin-webhooks".to_owned(), move || webhook_thread.keep_running(&panics, quitting))?);
 
         let accepting = Drain::default();
         let sockets = self.listeners.into_iter().map(|bound| bound.socket).collect();
@@ -243,7 +252,7 @@ impl Server {
 
         let (end, ending) = mpsc::channel(1);
         let recorder = self.forward.map(|forward| forward.recorder);
-        let context = Arc::new(shared.control_context(&self.config, recorder, &reload, &lives, end));
+        let context = Arc::new(shared.control_context(&self.config, recorder, &reload, &lives, (end, webhook_counts)));
         let admin = self.admin.map(|socket| {
             let live = Arc::clone(&lives[0]);
             let (memory, panics) = (Arc::clone(&shared.memory), Arc::clone(&shared.panics));
@@ -281,8 +290,10 @@ impl Server {
         shared: &SharedParts,
         control: &mpsc::Sender<AdminRequest>,
         quit: &watch::Sender<bool>,
+        webhooks: &WebhookSender,
     ) -> Result<(Vec<JoinHandle<()>>, Vec<mpsc::UnboundedSender<Accepted>>), StartError> {
         let offload = Offload::start().map_err(StartError::Thread)?;
+        let request_log = self.config.logs_requests.then(RequestLog::start).transpose().map_err(StartError::Thread)?;
         let served = |bound: &BoundListener| Served {
             listener: bound.listener.clone(),
             live: Arc::clone(self.live(bound)),
@@ -311,6 +322,8 @@ impl Server {
                 misses: misses.clone(),
                 control: control.clone(),
                 forward: self.forward.clone(),
+                webhooks: webhooks.clone(),
+                request_log: request_log.clone(),
             };
             let quit = quit.subscribe();
             threads.push(spawn(format!("standin-worker-{number}"), move || worker.keep_running(accepted, quit))?);
@@ -361,7 +374,7 @@ impl SharedParts {
         recorder: Option<Arc<Recorder>>,
         reload: &Reload,
         lives: &[Arc<ServiceState>],
-        end: mpsc::Sender<()>,
+        (end, webhooks): (mpsc::Sender<()>, Arc<WebhookCounts>),
     ) -> ControlPlane {
         ControlPlane {
             reload: reload.clone(),
@@ -372,6 +385,7 @@ impl SharedParts {
                 audits: self.audits.clone(),
                 connections: Arc::clone(&self.connections),
                 memory: Arc::clone(&self.memory),
+                webhooks,
             },
             recorder,
             panics: Arc::clone(&self.panics),

@@ -22,9 +22,11 @@ use crate::offload::Offload;
 use crate::panics::{self, Panics, Part};
 use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
+use crate::request_log::RequestLog;
 use crate::shutdown::{Drain, DrainGuard};
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
+use crate::webhooks::WebhookSender;
 use crate::wire::{Clock, OnLateness, ReadySince, Transport, Wire};
 use crate::worker_context::WorkerContext;
 use standin_model::draws::Draws;
@@ -53,6 +55,8 @@ pub(super) struct Worker {
     pub(super) misses: MissSender,
     pub(super) control: mpsc::Sender<AdminRequest>,
     pub(super) forward: Option<ForwardRule>,
+    pub(super) webhooks: WebhookSender,
+    pub(super) request_log: Option<RequestLog>,
 }
 
 /// A listener with what answers its requests.
@@ -126,6 +130,8 @@ impl Worker {
             control: self.control.clone(),
             forward: self.forward.clone(),
             proxy: Arc::clone(&served.proxy),
+            webhooks: self.webhooks.clone(),
+            request_log: self.request_log.clone(),
         })
     }
 

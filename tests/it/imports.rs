@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["locks", "prometheus_text"],
     &["offload", "panics", "shutdown", "stdio", "tasks", "timer", "wire"],
-    &["audit", "listen", "pacing", "send", "worker_context"],
+    &["audit", "listen", "pacing", "request_log", "send", "worker_context"],
     &["live", "upstream"],
     &["proxy", "reload", "replay"],
-    &["record"],
+    &["record", "webhooks"],
     &["admin"],
     &["answer", "config", "ramp"],
     &["server"],

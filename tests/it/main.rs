@@ -16,6 +16,7 @@ mod imports; // who may import whom
 mod journal; // what came, scenarios, files
 mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
+mod operator; // logs, probes and refusals as an operator sees them
 mod process; // the binary as a process
 mod profiles; // queues, seen from outside
 mod protocols; // HTTP/2 and TLS
@@ -26,3 +27,4 @@ mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets
 mod templates; // answers that are made for each call
+mod webhooks; // requests that stubs send after their answers

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::files::FilesFolder;
 use crate::format::{self, Reader};
 use crate::matcher::{Rank, RequestPattern};
-use crate::render::ResponseDefinition;
+use crate::render::{ResponseDefinition, Webhooks};
 
 /// Age of the oldest stub from the API. Stubs from files have greater ages, so that those of the
 /// API come first among equal priorities.
@@ -31,6 +31,8 @@ pub struct Stub {
     pub response: Arc<ResponseDefinition>,
     /// Scenario to which the stub belongs.
     pub scenario: Option<ScenarioStep>,
+    /// Requests that are sent once the stub has answered.
+    pub webhooks: Option<Webhooks>,
     /// True if the stub is saved to disk.
     pub persistent: bool,
     /// Source of the stub.

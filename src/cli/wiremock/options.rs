@@ -111,7 +111,7 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
         Required,
         Refused("there is no class path; unpack the folder and use --root-dir"),
     ),
-    option("verbose", Absent, Args(&["--log", "info"])),
+    option("verbose", Absent, Args(&["--log-requests", "--log", "info"])),
     option("print-all-network-traffic", Absent, Args(&["--log", "trace"])),
     option("disable-banner", Absent, BuiltIn("there is no banner")),
     option("disable-request-logging", Absent, BuiltIn("calls are not logged unless it is asked for")),
@@ -165,7 +165,7 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option("filename-template", Required, NoEffect("files of saved stubs are named by name or method, url and id")),
     option("async-response-enabled", Required, BuiltIn(NO_THREADS)),
     option("async-response-threads", Required, BuiltIn(NO_THREADS)),
-    option("webhook-threadpool-size", Required, BuiltIn(NO_THREADS)),
+    option("webhook-threadpool-size", Required, Same("--webhook-threadpool-size")),
     option("use-chunked-encoding", Required, NoEffect("a length that is known is sent as `Content-Length`")),
     option(
         "disable-gzip",

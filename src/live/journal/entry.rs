@@ -9,7 +9,7 @@ use http::uri::{Parts, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use uuid::Uuid;
 
-use super::AnswerInfo;
+use super::{AnswerInfo, SubEvent};
 use standin_stub::Stub;
 use standin_stub::call::{Call, Peers, Scheme};
 
@@ -32,6 +32,8 @@ pub struct JournalEntry {
     pub delay: Option<Duration>,
     /// Stub that answered, or none.
     pub outcome: MatchOutcome,
+    /// What happened after the answer, oldest first.
+    pub sub_events: Vec<Arc<SubEvent>>,
     /// Response of the real service, if the stub proxies.
     pub proxied: Option<Box<ProxiedAnswer>>,
 }
@@ -203,7 +205,8 @@ pub(super) fn decode(
     let at = began.1 + arrival;
     let (is_body_omitted, is_beyond_valid) = (flags & BODY_OMITTED_FLAG != 0, flags & BEYOND_VALID_FLAG != 0);
     let id = entry_id(salt, ordinal);
-    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, proxied }
+    let sub_events = Vec::new();
+    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, proxied, sub_events }
 }
 
 /// Decodes only the method and URL of the entry at the beginning of these bytes.

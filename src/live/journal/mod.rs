@@ -9,6 +9,7 @@
 
 mod chunk;
 mod entry;
+mod sub_events;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,8 @@ use uuid::Uuid;
 use self::chunk::Chunk;
 use self::entry::NewEntry;
 pub use self::entry::{JournalEntry, MatchOutcome, ProxiedAnswer};
+pub use self::sub_events::SubEvent;
+use self::sub_events::SubEventStore;
 use crate::locks::LockUnpoisoned as _;
 use standin_stub::Stub;
 use standin_stub::call::Call;
@@ -44,6 +47,7 @@ pub struct Journal {
     sealed: Mutex<SealedChunks>,
     /// Ordinals of entries that were removed one by one.
     removed: Mutex<HashSet<u64>>,
+    sub_events: Mutex<SubEventStore>,
     is_eviction_reported: AtomicBool,
 }
 
@@ -98,6 +102,7 @@ struct SealedChunks {
 pub struct JournalSnapshot {
     chunks: Vec<Arc<Chunk>>,
     removed: HashSet<u64>,
+    sub_events: SubEventStore,
     salt: u64,
     began: (Instant, SystemTime),
     /// Number of entries evicted since the last reset.
@@ -119,6 +124,7 @@ impl Journal {
             open_chunks: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
             sealed: Mutex::default(),
             removed: Mutex::default(),
+            sub_events: Mutex::default(),
             is_eviction_reported: AtomicBool::new(false),
         }
     }
@@ -128,10 +134,11 @@ impl Journal {
         self.max_bytes > 0
     }
 
-    /// Appends a request that a worker has read, with its answer.
-    pub fn append(&self, worker: usize, call: &Call, answer: AnswerInfo<'_>) {
+    /// Appends a request that a worker has read, with its answer. Returns its ordinal; `None` if
+    /// the journal is off.
+    pub fn append(&self, worker: usize, call: &Call, answer: AnswerInfo<'_>) -> Option<u64> {
         if !self.is_on() {
-            return;
+            return None;
         }
         let full_size = entry::encoded_bytes(call, answer, true);
         let with_body = full_size <= self.sealed_limit();
@@ -152,6 +159,12 @@ impl Journal {
         if !with_body {
             self.sealed.lock_unpoisoned().omitted_bodies += 1;
         }
+        Some(ordinal)
+    }
+
+    /// Adds what happened to a request after its entry was appended.
+    pub fn add_sub_event(&self, ordinal: u64, event: SubEvent) {
+        self.sub_events.lock_unpoisoned().push(ordinal, event);
     }
 
     /// Returns the ordinal of the next request.
@@ -206,7 +219,16 @@ impl Journal {
             open.into_iter().filter(|chunk| chunk.first_ordinal().is_some_and(|first| !known.contains(&first))),
         );
         let removed = self.removed.lock_unpoisoned().clone();
-        Arc::new(JournalSnapshot { chunks, removed, salt: self.salt, began: self.began, evicted, omitted_bodies })
+        let sub_events = self.sub_events.lock_unpoisoned().clone();
+        Arc::new(JournalSnapshot {
+            chunks,
+            removed,
+            sub_events,
+            salt: self.salt,
+            began: self.began,
+            evicted,
+            omitted_bodies,
+        })
     }
 
     /// Removes all entries, and resets the number of evicted ones.
@@ -216,6 +238,7 @@ impl Journal {
         }
         let before = std::mem::take(&mut *self.sealed.lock_unpoisoned());
         self.removed.lock_unpoisoned().clear();
+        *self.sub_events.lock_unpoisoned() = SubEventStore::default();
         self.is_eviction_reported.store(false, Relaxed);
         drop(before);
     }
@@ -227,6 +250,10 @@ impl Journal {
             sealed.chunks.iter().filter_map(|chunk| chunk.first_ordinal()).min()
         };
         let mut removed = self.removed.lock_unpoisoned();
+        let ordinals: Vec<u64> = ordinals.into_iter().collect();
+        let mut sub_events = self.sub_events.lock_unpoisoned();
+        ordinals.iter().for_each(|ordinal| sub_events.remove(*ordinal));
+        drop(sub_events);
         removed.extend(ordinals);
         if let Some(oldest) = oldest {
             removed.retain(|ordinal| *ordinal >= oldest);
@@ -322,7 +349,9 @@ impl JournalSnapshot {
     }
 
     fn entry(&self, chunk: u32, at: u32) -> JournalEntry {
-        self.chunks[chunk as usize].entry(at, self.salt, self.began)
+        let mut entry = self.chunks[chunk as usize].entry(at, self.salt, self.began);
+        entry.sub_events = self.sub_events.of(entry.ordinal).to_vec();
+        entry
     }
 }
 

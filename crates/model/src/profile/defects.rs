@@ -41,13 +41,7 @@ fn a_profile_needs_services() {
             "a: [".to_owned(),
             vec!["1:4: a value is missing here; help: write one, such as `null`, or put the text in quotes"],
         ),
-        (
-            "servces: []".to_owned(),
-            vec![
-                "1:1: the profile has no `services`; help: add at least one, or say which profile it `extends`",
-                "1:1: unknown field `servces`; help: did you mean `services`?",
-            ],
-        ),
+        ("servces: []".to_owned(), vec!["1:1: unknown field `servces`; help: did you mean `services`?"]),
         (
             "services: {}".to_owned(),
             vec!["1:11: `services` is a list, not an object; help: write `-` before each item"],
@@ -164,6 +158,10 @@ fn a_limited_station_has_workers_and_a_queue() {
         (
             service("{discipline: fifo, workers: 6, cores: 1, queue: 3}", ""),
             vec!["3:51: `cores` beside `discipline`; help: remove one of them: without a `discipline`"],
+        ),
+        (
+            service("{disciplin: fifo, workers: 2, queue: 3}", ""),
+            vec!["3:14: unknown field `disciplin`; help: did you mean `discipline`?"],
         ),
         (
             service("{discipline: fifo}", ""),

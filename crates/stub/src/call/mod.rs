@@ -131,6 +131,24 @@ impl Call {
         Self::taking(&mut Request::from_parts(parts, ()), raw_body, peers, arrival, body_limit)
     }
 
+    /// Returns a copy that shares the body, and of which nothing is decoded yet.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            version: self.version,
+            headers: self.headers.clone(),
+            raw_body: self.raw_body.clone(),
+            peers: self.peers,
+            arrival: self.arrival,
+            body_limit: self.body_limit,
+            head_permit: None,
+            bounds: self.bounds.clone(),
+            decoded: OnceLock::new(),
+        }
+    }
+
     /// Creates a call from a request, whose head is moved out of it; see [`Call::new`].
     #[inline]
     pub fn taking<B>(

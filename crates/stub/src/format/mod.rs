@@ -3,6 +3,7 @@
 //! The reader reports every defect instead of stopping at the first, and returns the mapping as
 //! WireMock echoes it.
 
+mod listeners;
 mod proxy;
 mod response;
 mod templates;
@@ -20,9 +21,9 @@ use super::{ScenarioStep, Stub, StubOrigin};
 use crate::files::FilesFolder;
 use crate::matcher::format::request;
 use crate::matcher::{Rank, RequestPattern, UrlRule};
-use crate::render::{Delays, ResponseDefinition, ResponseTemplates};
+use crate::render::{Delays, ResponseDefinition, ResponseTemplates, Webhooks};
 use crate::reply::Reply;
-use crate::source::{MAX_DEPTH, Node, Object, Value};
+use crate::source::{Node, Object, Value};
 
 pub use crate::matcher::format::{request_pattern, value_matcher};
 pub use crate::source::{Reader, Strictness};
@@ -46,6 +47,8 @@ pub struct Mapping {
     pub templates: Option<ResponseTemplates>,
     /// Scenario to which the stub belongs.
     pub scenario: Option<ScenarioStep>,
+    /// Requests that are sent once the stub has answered.
+    pub webhooks: Option<Webhooks>,
     /// True if the stub is saved to disk.
     pub persistent: bool,
     /// Mapping as WireMock echoes it, without the ids.
@@ -85,7 +88,6 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
             _ => reader.error_at(node, "metadata", "metadata is an object", "write `\"metadata\": {…}`"),
         }
     }
-    listeners(&mut object, reader);
     let (pattern, request) = match object.node("request") {
         Some(node) => reader.within("request", |reader| request::read(node, reader)),
         None => request::anything(),
@@ -100,6 +102,7 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
         UrlRule::PathTemplate(template) => Some(template.clone()),
         _ => None,
     };
+    let webhooks = listeners::read(&mut object, path.as_ref(), reader);
     let document = object.close(KEYS, Strictness::TopLevel, reader);
     Some(Mapping {
         id,
@@ -111,6 +114,7 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
         delays,
         templates: templates.map(|templates| templates.with_path(path)),
         scenario,
+        webhooks: (!webhooks.is_empty()).then(|| webhooks.into()),
         persistent: persistent.unwrap_or(false),
         document,
     })
@@ -138,6 +142,7 @@ impl Mapping {
             pattern: self.pattern,
             response: Arc::new(response),
             scenario: self.scenario,
+            webhooks: self.webhooks,
             persistent: self.persistent,
             origin,
             document: Json::Object(ids).to_string().into(),
@@ -186,38 +191,6 @@ fn scenario(object: &mut Object<'_>, reader: &mut Reader) -> Option<ScenarioStep
     let next = object.text("newScenarioState", reader);
     name.map(|name| ScenarioStep { name, required, next })
 }
-
-/// Reads serve-event listeners and the older post-serve actions, which may be a map. They are
-/// echoed and not run.
-fn listeners(object: &mut Object<'_>, reader: &mut Reader) {
-    for key in ["postServeActions", "serveEventListeners"] {
-        let Some(node) = object.node(key) else { continue };
-        let list = match &node.value {
-            Value::Array(_) => node.to_json(),
-            Value::Object(_) if key == "postServeActions" && node.depth() > MAX_LISTENER_DEPTH => {
-                let message =
-                    format!("more than {MAX_DEPTH} lists and objects stand in each other in the list of `{key}`");
-                reader.error_at(node, key, message, "make its parameters flatter");
-                continue;
-            }
-            Value::Object(members) if key == "postServeActions" => members
-                .iter()
-                .map(|member| serde_json::json!({"name": member.key, "parameters": member.value.to_json()}))
-                .collect(),
-            Value::Null => continue,
-            _ => {
-                let help = "write `[{\"name\": …, \"parameters\": {…}}]`";
-                reader.error_at(node, key, format!("`{key}` is a list, not {}", node.kind_name()), help);
-                continue;
-            }
-        };
-        object.echo(key, list);
-    }
-}
-
-/// Maximum depth of a map of listeners. It is echoed as a list of objects, which is one level
-/// deeper and has to be readable again.
-const MAX_LISTENER_DEPTH: usize = MAX_DEPTH - 2;
 
 /// Removes null members, as WireMock does when it echoes metadata.
 fn without_nulls(value: Json) -> Json {

@@ -226,26 +226,29 @@ fn dribble(object: &mut Object<'_>, reader: &mut Reader) -> Option<Dribble> {
 fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribution> {
     let node = object.node("delayDistribution")?;
     object.echo("delayDistribution", node.to_json());
-    reader.within("delayDistribution", |reader| {
-        let whole = Object::open(node, "a distribution", reader)?;
-        let kind = match whole.node("type").map(|node| &node.value) {
-            Some(Value::String(kind)) => kind.as_str(),
-            _ => {
-                let help = format!("add `\"type\"`: one of {}", Distribution::KINDS.join(", "));
-                reader.error(node, "a distribution needs a `type`", help);
-                return None;
-            }
-        };
-        let params = params(&whole, reader)?;
-        match Distribution::build(kind, &params) {
-            Ok(distribution) => Some(distribution),
-            Err(error) => {
-                let at = error.param.as_deref().and_then(|key| whole.node(key)).unwrap_or(node);
-                reader.error(at, error.message, error.help);
-                None
-            }
+    reader.within("delayDistribution", |reader| distribution_of(node, reader))
+}
+
+/// Reads a delay distribution in milliseconds; `None` if it has an error.
+pub(super) fn distribution_of(node: &Node, reader: &mut Reader) -> Option<Distribution> {
+    let whole = Object::open(node, "a distribution", reader)?;
+    let kind = match whole.node("type").map(|node| &node.value) {
+        Some(Value::String(kind)) => kind.as_str(),
+        _ => {
+            let help = format!("add `\"type\"`: one of {}", Distribution::KINDS.join(", "));
+            reader.error(node, "a distribution needs a `type`", help);
+            return None;
         }
-    })
+    };
+    let params = params(&whole, reader)?;
+    match Distribution::build(kind, &params) {
+        Ok(distribution) => Some(distribution),
+        Err(error) => {
+            let at = error.param.as_deref().and_then(|key| whole.node(key)).unwrap_or(node);
+            reader.error(at, error.message, error.help);
+            None
+        }
+    }
 }
 
 fn params<'n>(whole: &Object<'n>, reader: &mut Reader) -> Option<Vec<Param<'n>>> {

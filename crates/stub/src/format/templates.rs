@@ -14,6 +14,9 @@ use crate::render::{BodyTemplate, HeaderTemplate, ProxyTemplates, ResponseTempla
 use crate::reply::{Body, Reply};
 use crate::source::{Node, Object, Reader, Value};
 
+/// Name of the only transformer that standin has.
+const TRANSFORMER: &str = "response-template";
+
 /// Returns true if the reply is to be rendered.
 pub(super) fn is_templated(object: &mut Object<'_>, files: &FilesFolder, reader: &mut Reader) -> bool {
     let is_named = object.node("transformers").is_some_and(|node| {
@@ -23,7 +26,17 @@ pub(super) fn is_templated(object: &mut Object<'_>, files: &FilesFolder, reader:
             return false;
         };
         object.echo("transformers", node.to_json());
-        names.iter().any(|name| name.as_str() == Some("response-template"))
+        for item in names {
+            if let Some(name) = item.as_str().filter(|name| *name != TRANSFORMER) {
+                let help = match nearest(name, &[TRANSFORMER]) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("standin has the transformer `{TRANSFORMER}`; extensions in Java are not run"),
+                };
+                let message = format!("the transformer `{name}` is not known, and does nothing");
+                reader.warn_at(item, "transformers", message, help);
+            }
+        }
+        names.iter().any(|name| name.as_str() == Some(TRANSFORMER))
     });
     match files.templating {
         Templating::All => true,
@@ -115,7 +128,7 @@ fn text(text: &str, node: &Node, key: &str, reader: &mut Reader) -> BodyTemplate
 
 /// Parses a template; returns its error as a text. An unknown helper is a warning, and a template
 /// that does not parse is an error in a file.
-fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Template, String> {
+pub(super) fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Template, String> {
     match Template::parse(text) {
         Ok(template) => {
             if let Some(name) = template.unknown_helper() {

@@ -7,6 +7,7 @@ pub mod format;
 mod helpers;
 mod response_templates;
 pub mod template;
+mod webhook;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use rand::Rng;
 pub use helpers::names as helper_names;
 pub use response_templates::{BodyTemplate, HeaderTemplate, ProxyTemplates, ResponseTemplates};
 pub use template::budget::{CancelOnDrop, Cancellation};
+pub use webhook::{Webhook, WebhookBody, WebhookRequest, WebhookText, Webhooks};
 
 use crate::call::Call;
 use crate::delay::Distribution;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::defect::{Defect, SourcePlace, nearest};
+use super::defect::{Defect, Severity, SourcePlace, nearest};
 use super::{DocumentError, DocumentLimits, Member, Node, Value, read_json_within, read_yaml};
 
 /// A collector of defects while a document is read.
@@ -109,6 +109,16 @@ impl Reader {
         self.pointer.push(key.into());
         let read = read(self);
         self.pointer.pop();
+        read
+    }
+
+    /// Calls `read`, and reports its errors as warnings.
+    pub fn as_warnings<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let begin = self.defects.len();
+        let read = read(self);
+        for defect in &mut self.defects[begin..] {
+            defect.severity = Severity::Warning;
+        }
         read
     }
 

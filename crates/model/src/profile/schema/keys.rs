@@ -3,6 +3,7 @@
 
 use super::merge::merge_members;
 use super::yaml::{Yaml, YamlEntry};
+use standin_stub::defect::nearest;
 use standin_stub::source::{Node, Object, Reader, Strictness, Value};
 
 /// An object of the profile format.
@@ -106,7 +107,7 @@ impl<T> Schema<T> {
                     true
                 }
                 (Usage::Read, None, Some(help)) => {
-                    reader.error(node, format!("{} has no `{}`", self.subject, key.name), help);
+                    self.report_missing(key, help, &object, reader);
                     false
                 }
                 (Usage::Read | Usage::Optional, Some(_), _) => (key.read)(&mut value, &mut object, reader),
@@ -122,6 +123,23 @@ impl<T> Schema<T> {
         // an unknown key that was ignored would give another model than the file describes
         object.close(&known, Strictness::Strict, reader);
         is_complete.then_some(value)
+    }
+
+    /// Reports a required key that is missing, or the key that is probably a misspelling of it.
+    fn report_missing(&self, missing: &SchemaKey<T>, help: &str, object: &Object<'_>, reader: &mut Reader) {
+        let is_unknown = |name: &str| self.keys.iter().all(|key| key.name != name);
+        let mut members = object.members().iter().filter(|member| is_unknown(&member.key));
+        match members.find(|member| nearest(&member.key, &[missing.name]).is_some()) {
+            // nothing else reads the object
+            Some(member) if missing.is_selector => {
+                let place = Node { span: member.key_span.clone(), value: Value::Null };
+                let help = format!("did you mean `{}`?", missing.name);
+                reader.error_at(&place, &member.key, format!("unknown field `{}`", member.key), help);
+            }
+            // reported with the unknown keys
+            Some(_) => {}
+            None => reader.error(object.whole(), format!("{} has no `{}`", self.subject, missing.name), help),
+        }
     }
 
     /// Returns the object as it is written.

@@ -28,19 +28,26 @@ pub(crate) struct RequestModel<'c> {
     /// The random bytes of `request.id`.
     pub(crate) id: [u8; 16],
     body: OnceCell<Arc<str>>,
+    /// The name of the request: `request`, or `originalRequest` in a webhook.
+    name: &'static str,
 }
 
 impl<'c> RequestModel<'c> {
     pub(crate) fn new(call: &'c Call, parameters: TemplateValue, path: Option<&'c PathTemplate>) -> Self {
-        Self { call, parameters, path, id: [0; 16], body: OnceCell::new() }
+        Self { call, parameters, path, id: [0; 16], body: OnceCell::new(), name: "request" }
+    }
+
+    /// Creates the data for the templates of a webhook.
+    pub(crate) fn of_webhook(call: &'c Call, parameters: TemplateValue, path: Option<&'c PathTemplate>) -> Self {
+        Self { name: "originalRequest", ..Self::new(call, parameters, path) }
     }
 
     /// Returns the value of a property; `None` if there is none.
     pub(crate) fn get(&self, part: RequestPart, name: &str) -> Option<TemplateValue> {
         let found = match part {
             RequestPart::Root => match name {
-                "request" => TemplateValue::Part(RequestPart::Request),
                 "parameters" => self.parameters.clone(),
+                name if name == self.name => TemplateValue::Part(RequestPart::Request),
                 _ => TemplateValue::Null,
             },
             RequestPart::Request => self.request(name),
@@ -71,7 +78,7 @@ impl<'c> RequestModel<'c> {
             names.iter().filter_map(value).collect()
         };
         match part {
-            RequestPart::Root => known(&["parameters", "request"]),
+            RequestPart::Root => known(&["parameters", self.name]),
             RequestPart::Request => known(&[
                 "id",
                 "url",
