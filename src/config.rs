@@ -54,6 +54,9 @@ pub struct Config {
     pub grace: Duration,
     /// True if an unmatched GET may be answered with a file of `__files`.
     pub serves_files: bool,
+    /// True if web pages of every origin may call stubs: preflight requests are answered, and
+    /// responses have CORS headers.
+    pub has_stub_cors: bool,
     /// Name of the performance profile; `None` answers without added delay.
     pub profile: Option<String>,
     /// Size of the request journal in bytes; 0 keeps none.
@@ -119,6 +122,7 @@ impl Default for Config {
             precision: Precision::Normal,
             grace: Duration::from_secs(10),
             serves_files: true,
+            has_stub_cors: false,
             profile: None,
             journal_bytes: 64 << 20,
             access: AccessRules::default(),

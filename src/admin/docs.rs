@@ -1,19 +1,27 @@
 //! The documentation of the API: an index, OpenAPI and an HTML page, all from the list of routes.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::Extension;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::routes::{self, Payload, Route, RouteGroup};
-use super::{AdminResponse, json_answer};
-pub(super) async fn index() -> AdminResponse {
+use super::{AdminResponse, json_answer, mappings};
+use crate::live::ServiceState;
+/// Lists the stubs, as WireMock does, and the routes.
+pub(super) async fn index(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     let routes: Vec<Value> = routes::all()
         .iter()
         .map(|route| json!({"method": route.method.as_str(), "path": full(route), "summary": route.summary}))
         .collect();
-    json_answer(StatusCode::OK, &json!({"docs": "/__admin/docs", "openapi": "/__admin/docs/swagger", "routes": routes}))
+    let mut index = mappings::listing_of_all(&live);
+    index["docs"] = "/__admin/docs".into();
+    index["openapi"] = "/__admin/docs/swagger".into();
+    index["routes"] = routes.into();
+    json_answer(StatusCode::OK, &index)
 }
 
 /// Redirects `/__admin` to the index.

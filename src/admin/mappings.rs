@@ -10,7 +10,9 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::scan_budget::{self, ScanBudget};
-use super::{AdminResponse, ControlPlane, ErrorResponse, empty, json_answer, off_thread, persistence, refusal};
+use super::{
+    AdminResponse, ControlPlane, ErrorResponse, empty, json_answer, off_thread, persistence, problem, refusal,
+};
 use crate::live::{CatalogEdit, ServiceState};
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
@@ -24,6 +26,14 @@ use standin_stub::{Stub, StubOrigin};
 pub(super) struct StubRange {
     limit: Option<usize>,
     offset: Option<usize>,
+}
+
+/// Lists the stubs, as the listing at `/__admin/` begins.
+pub(super) fn listing_of_all(live: &ServiceState) -> Json {
+    let catalog = live.catalog();
+    let stubs = catalog.stubs();
+    let mappings: Vec<_> = stubs.iter().map(|stub| stub.json()).collect();
+    json!({"mappings": mappings, "meta": {"total": stubs.len()}})
 }
 
 pub(super) async fn list(
@@ -41,19 +51,15 @@ fn listing(mappings: &[Json], total: usize) -> AdminResponse {
 }
 
 pub(super) async fn create(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
-    let (mapping, mut reader) = match read(&body, &live) {
+    let (mapping, reader) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
     };
     let mut edit = live.edit();
     let id = mapping.id.unwrap_or_else(Uuid::new_v4);
     if edit.catalog().by_id(&id).is_some() {
-        reader.document_error(
-            109,
-            format!("ID of the provided stub mapping '{id}' is already taken by another stub mapping"),
-            "PUT it to change that one",
-        );
-        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+        let taken = format!("ID of the provided stub mapping '{id}' is already taken by another stub mapping");
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, 109, "Duplicate stub mapping ID", None, Some(&taken));
     }
     let rank = edit.next_rank(mapping.priority);
     match keep(&live, &edit, mapping.into_stub(id, rank, StubOrigin::Api)) {
@@ -96,17 +102,13 @@ pub(super) async fn replace(
 
 /// Replaces the stub with the id in the body, as clients of WireMock 2 do.
 pub(super) async fn edit(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
-    let (mapping, mut reader) = match read(&body, &live) {
+    let (mapping, reader) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
     };
     let Some(id) = mapping.id else {
-        reader.document_error(
-            10,
-            "a stub that is edited needs its `id`",
-            "add it, or POST the stub to /__admin/mappings",
-        );
-        return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
+        let help = "add it, or POST the stub to /__admin/mappings";
+        return problem(StatusCode::NOT_FOUND, 10, "A stub that is edited needs its `id`", None, Some(help));
     };
     match change(&live, id, mapping) {
         Some(Ok(_)) => with_warnings(empty(StatusCode::NO_CONTENT), &reader),
@@ -120,7 +122,7 @@ fn change(live: &ServiceState, id: Uuid, mapping: Mapping) -> Option<Result<Arc<
     let old = Arc::clone(edit.catalog().by_id(&id)?);
     let mut rank = old.rank;
     rank.priority = mapping.priority;
-    let changed = mapping.into_stub(id, rank, old.origin.clone());
+    let changed = mapping.into_stub(id, rank, old.origin.edited());
     Some(keep(live, &edit, changed))
 }
 
@@ -156,7 +158,7 @@ pub(super) async fn remove(
     Extension(control): Extension<Arc<ControlPlane>>,
     body: String,
 ) -> AdminResponse {
-    let (mapping, _) = match read(&body, &live) {
+    let (mapping, reader) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
     };
@@ -192,7 +194,7 @@ pub(super) async fn import(
         if import.keeps_old && old.is_some() {
             continue;
         }
-        let origin = old.map_or(StubOrigin::Api, |old| old.origin.clone());
+        let origin = old.map_or(StubOrigin::Api, |old| old.origin.edited());
         let rank = match old {
             Some(old) => Rank { priority: mapping.priority, ..old.rank },
             None => edit.next_rank(mapping.priority),
@@ -237,12 +239,11 @@ fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<S
     (!reader.has_errors()).then_some(StubImport { mappings, keeps_old, deletes_others })
 }
 
-/// Writes the stubs that are not on the disk yet.
+/// Writes the stubs that are not on the disk yet, and those that were changed since they were read.
 pub(super) async fn save(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     let edit = live.edit();
-    let passing: Vec<_> =
-        edit.catalog().stubs().into_iter().filter(|stub| stub.origin == StubOrigin::Api).cloned().collect();
-    for stub in passing {
+    let unsaved: Vec<_> = edit.catalog().stubs().into_iter().filter(|stub| stub.origin.is_unsaved()).cloned().collect();
+    for stub in unsaved {
         match persistence::make_persistent(&live, &stub) {
             Ok(saved) => edit.put(saved),
             Err(error) => return persistence::write_error(&error),
@@ -349,13 +350,9 @@ fn read(body: &str, live: &ServiceState) -> Result<(Mapping, Reader), ErrorRespo
 
 pub(super) fn parse_id(text: &str) -> Result<Uuid, ErrorResponse> {
     text.parse().map_err(|_| {
-        let mut reader = Reader::of_api(text);
-        reader.document_error(
-            10,
-            format!("`{text}` is not a valid UUID"),
-            "take the `id` of a stub from GET /__admin/mappings",
-        );
-        Box::new(refusal(StatusCode::BAD_REQUEST, reader.defects()))
+        let help = "take the `id` of a stub from GET /__admin/mappings";
+        let title = format!("{text} is not a valid UUID");
+        Box::new(problem(StatusCode::BAD_REQUEST, 10, &title, None, Some(help)))
     })
 }
 

@@ -164,10 +164,12 @@ fn refusal(status: StatusCode, defects: &[Defect]) -> AdminResponse {
         .iter()
         .filter(|defect| defect.is_error())
         .map(|defect| {
+            // text that does not parse has no place in a document
+            let source = if defect.pointer.is_empty() { json!({}) } else { json!({"pointer": defect.pointer}) };
             json!({
                 "code": defect.code,
-                "source": {"pointer": defect.pointer},
-                "title": title(defect.code),
+                "source": source,
+                "title": "Error parsing JSON",
                 "detail": match &defect.help {
                     Some(help) => format!("{}; {help}", defect.message),
                     None => defect.message.clone(),
@@ -190,11 +192,4 @@ fn problem(status: StatusCode, code: u16, title: &str, pointer: Option<&str>, de
         error.insert("detail".to_owned(), detail.into());
     }
     json_answer(status, &json!({ "errors": [error] }))
-}
-
-fn title(code: u16) -> &'static str {
-    match code {
-        109 => "Duplicate stub mapping ID",
-        _ => "Error parsing JSON",
-    }
 }

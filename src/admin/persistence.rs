@@ -19,13 +19,16 @@ pub(super) fn write_if_persistent(live: &ServiceState, stub: Stub) -> io::Result
     if stub.persistent { write(live, stub) } else { Ok(Arc::new(stub)) }
 }
 
-/// Makes a stub persistent and writes it.
-pub(super) fn make_persistent(live: &ServiceState, stub: &Stub) -> io::Result<Arc<Stub>> {
+/// Writes a stub. A stub from the API becomes persistent.
+pub(super) fn make_persistent(live: &ServiceState, stub: &Arc<Stub>) -> io::Result<Arc<Stub>> {
+    if stub.origin != StubOrigin::Api {
+        return write(live, Stub::clone(stub));
+    }
     let mut document = stub.json();
     if let Value::Object(members) = &mut document {
         members.insert("persistent".to_owned(), true.into());
     }
-    let saved = Stub { persistent: true, document: document.to_string().into(), ..stub.clone() };
+    let saved = Stub { persistent: true, document: document.to_string().into(), ..Stub::clone(stub) };
     write(live, saved)
 }
 
@@ -66,7 +69,7 @@ fn write(live: &ServiceState, mut stub: Stub) -> io::Result<Arc<Stub>> {
     };
     let pretty = serde_json::to_string_pretty(&stub.json()).map_err(io::Error::other)?;
     regular_file::replace(&path, pretty.as_bytes())?;
-    stub.origin = StubOrigin::File { path: Arc::new(path), line: 1, shared: false };
+    stub.origin = StubOrigin::File { path: Arc::new(path), line: 1, shared: false, is_edited: false };
     Ok(Arc::new(stub))
 }
 

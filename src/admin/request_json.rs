@@ -4,65 +4,73 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Version};
 use serde_json::{Map, Value, json};
 
-use crate::live::journal::{JournalEntry, MatchOutcome, ProxiedAnswer, SubEvent};
+use crate::live::journal::{JournalEntry, JournaledAnswer, MatchOutcome, SubEvent};
 pub(super) use crate::live::wall_clock::{iso_date, unix_millis};
+use standin_coding::ContentCoding;
 use standin_stub::Stub;
-use standin_stub::call::{Call, NamedValues, header_text, sent_header_name};
+use standin_stub::call::{Call, Charset, NamedValues, header_text, sent_header_name};
 use standin_stub::reply::{Body, ConnectionEnding, Reply};
 
-/// Returns an entry with its response: WireMock's serve event.
-pub(super) fn serve_event(record: &JournalEntry) -> Value {
+/// Returns an entry with its response: WireMock's serve event. `explain` returns the page that an
+/// unmatched request got.
+pub(super) fn serve_event(record: &JournalEntry, explain: impl FnOnce(&JournalEntry) -> Option<String>) -> Value {
     let mut event = Map::new();
     event.insert("id".to_owned(), record.id.to_string().into());
     event.insert("request".to_owned(), logged_request(record));
+    let mut sub_events = Vec::new();
     match &record.outcome {
         MatchOutcome::Matched(_, Some(stub)) => {
             let document = stub.json();
             let definition = document.get("response").cloned().unwrap_or_else(|| json!({}));
+            let is_proxied = stub.response.reply().proxy.is_some();
+            let (definition, response) = match &record.answer {
+                Some(answer) if is_proxied => (definition, answer_json(answer)),
+                Some(answer) => {
+                    let response = answer_json(&without_added_gzip(answer, stub));
+                    (rendered_definition(definition, &response), response)
+                }
+                None => (definition, response(stub)),
+            };
             event.insert("responseDefinition".to_owned(), definition);
-            event.insert(
-                "response".to_owned(),
-                record.proxied.as_deref().map_or_else(|| response(stub), proxied_response),
-            );
+            event.insert("response".to_owned(), response);
             event.insert("wasMatched".to_owned(), true.into());
             event.insert("stubMapping".to_owned(), document);
         }
         MatchOutcome::Matched(id, None) => {
             event.insert("wasMatched".to_owned(), true.into());
-            if let Some(proxied) = &record.proxied {
-                event.insert("response".to_owned(), proxied_response(proxied));
+            if let Some(answer) = &record.answer {
+                event.insert("response".to_owned(), answer_json(answer));
             }
             event.insert("stubMapping".to_owned(), json!({"id": id, "uuid": id}));
         }
         MatchOutcome::Unmatched => {
-            event.insert("responseDefinition".to_owned(), json!({"status": 404, "fromConfiguredStub": false}));
+            let definition = json!({"status": 404, "fromConfiguredStub": false});
+            event.insert("responseDefinition".to_owned(), definition.clone());
             event.insert("response".to_owned(), json!({"status": 404, "body": "", "bodyAsBase64": ""}));
             event.insert("wasMatched".to_owned(), false.into());
+            let (id, request) = (UNMATCHED_STUB_ID, json!({"method": "ANY"}));
+            event.insert(
+                "stubMapping".to_owned(),
+                json!({"id": id, "request": request, "response": definition, "uuid": id}),
+            );
+            let mut data = json!({"status": 404, "contentType": "text/plain"});
+            if let Some(report) = explain(record) {
+                data["report"] = report.into();
+            }
+            sub_events.push(json!({"type": "REQUEST_NOT_MATCHED", "timeOffsetNanos": 0, "data": data}));
         }
     }
-    // the intended latency: an entry is written before its response is sent, and not updated
-    let intended = record.delay.unwrap_or_default().as_millis() as u64;
-    let timing = match &record.proxied {
-        Some(proxied) => {
-            let process = proxied.process_time.as_millis() as u64;
-            json!({
-                "addedDelay": intended,
-                "processTime": process,
-                "responseSendTime": 0,
-                "serveTime": process,
-                "totalTime": process + intended,
-            })
-        }
-        None => json!({"addedDelay": intended, "totalTime": intended}),
-    };
-    event.insert("timing".to_owned(), timing);
+    event.insert("timing".to_owned(), timing(record));
     if record.is_beyond_valid {
         event.insert("standin".to_owned(), json!({"beyondValidRange": true}));
     }
-    event.insert("subEvents".to_owned(), record.sub_events.iter().map(|event| sub_event(event)).collect());
+    sub_events.extend(record.sub_events.iter().map(|event| sub_event(event)));
+    event.insert("subEvents".to_owned(), sub_events.into());
     Value::Object(event)
 }
 
@@ -74,6 +82,57 @@ fn sub_event(event: &SubEvent) -> Value {
     }
     members.insert("data".to_owned(), event.data.clone());
     Value::Object(members)
+}
+
+/// Id of the stub that WireMock shows for requests that no stub matched.
+const UNMATCHED_STUB_ID: &str = "00000000-0000-4000-8000-000000000404";
+
+/// Returns the times of an entry. The delay is the intended one: an entry is written before its
+/// response is sent, and not updated.
+fn timing(record: &JournalEntry) -> Value {
+    let added = record.delay.unwrap_or_default().as_millis() as u64;
+    let process = record.answer.as_ref().map_or(0, |answer| answer.process_time.as_millis() as u64);
+    json!({
+        "addedDelay": added,
+        "processTime": process,
+        "responseSendTime": 0,
+        "serveTime": process,
+        "totalTime": process + added,
+    })
+}
+
+/// Returns an answer without the gzip coding that was added for its client.
+fn without_added_gzip(answer: &JournaledAnswer, stub: &Stub) -> JournaledAnswer {
+    let mut answer = answer.clone();
+    let is_own = stub.response.reply().headers.contains_key(CONTENT_ENCODING);
+    if !is_own && answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip") {
+        answer.headers.remove(CONTENT_ENCODING);
+        match ContentCoding::Gzip.decode(&answer.body, MAX_SHOWN_BODY_BYTES) {
+            Some(body) => answer.body = body.into_owned().into(),
+            None => (answer.body, answer.is_body_omitted) = (Bytes::new(), true),
+        }
+    }
+    answer
+}
+
+/// Returns the definition of a response whose templates are rendered.
+fn rendered_definition(mut definition: Value, response: &Value) -> Value {
+    let Value::Object(members) = &mut definition else { return definition };
+    let had_body =
+        ["body", "jsonBody", "bodyFileName"].iter().filter(|key| members.remove(**key).is_some()).count() > 0;
+    if had_body && let Some(body) = response.get("body") {
+        members.insert("body".to_owned(), body.clone());
+    }
+    if let Some(Value::Object(headers)) = members.get_mut("headers") {
+        let rendered = response.get("headers").and_then(Value::as_object);
+        for (name, value) in headers {
+            let named = rendered.and_then(|all| all.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+            if let Some((_, rendered)) = named {
+                *value = rendered.clone();
+            }
+        }
+    }
+    definition
 }
 
 /// Returns the request of an entry: WireMock's logged request.
@@ -99,7 +158,7 @@ pub(super) fn logged_request(record: &JournalEntry) -> Value {
         "loggedDate": unix_millis(record.at),
         "loggedDateString": iso_date(record.at),
         "bodyAsBase64": STANDARD.encode(body),
-        "body": call.text().map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned),
+        "body": call.text().unwrap_or_default(),
         "protocol": protocol(call.version),
         "queryParams": parameters(call.query()),
         "formParams": parameters(call.form()),
@@ -121,7 +180,7 @@ fn response(stub: &Arc<Stub>) -> Value {
     }
     if let Body::Bytes(bytes) = &reply.body {
         response.insert("bodyAsBase64".to_owned(), STANDARD.encode(bytes).into());
-        response.insert("body".to_owned(), String::from_utf8_lossy(bytes).into());
+        response.insert("body".to_owned(), Charset::of(&reply.headers).decode(bytes).into());
     }
     if let Some(ending) = &reply.ending {
         let fault = match ending {
@@ -134,16 +193,16 @@ fn response(stub: &Arc<Stub>) -> Value {
     Value::Object(response)
 }
 
-/// Returns the response of a real service to a proxied request.
-fn proxied_response(proxied: &ProxiedAnswer) -> Value {
+/// Returns a response that was made for one request.
+fn answer_json(answer: &JournaledAnswer) -> Value {
     let mut response = Map::new();
-    response.insert("status".to_owned(), proxied.status.as_u16().into());
-    if !proxied.headers.is_empty() {
-        response.insert("headers".to_owned(), headers(&proxied.headers, Version::HTTP_11));
+    response.insert("status".to_owned(), answer.status.as_u16().into());
+    if !answer.headers.is_empty() {
+        response.insert("headers".to_owned(), headers(&answer.headers, Version::HTTP_11));
     }
-    response.insert("bodyAsBase64".to_owned(), STANDARD.encode(&proxied.body).into());
-    response.insert("body".to_owned(), String::from_utf8_lossy(&proxied.body).into());
-    if proxied.is_body_omitted {
+    response.insert("bodyAsBase64".to_owned(), STANDARD.encode(&answer.body).into());
+    response.insert("body".to_owned(), Charset::of(&answer.headers).decode(&answer.body).into());
+    if answer.is_body_omitted {
         response.insert("bodyOmitted".to_owned(), true.into());
     }
     Value::Object(response)
@@ -193,3 +252,6 @@ fn protocol(version: Version) -> &'static str {
         _ => "HTTP/1.1",
     }
 }
+
+/// Maximum bytes of a decompressed body that is shown.
+const MAX_SHOWN_BODY_BYTES: usize = 64 << 20;

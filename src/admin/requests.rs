@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::extract::{Extension, Path, Query};
 use http::StatusCode;
@@ -20,6 +20,7 @@ use super::{AdminResponse, ErrorResponse, empty, json_answer, off_thread, proble
 use crate::live::ServiceState;
 use crate::live::journal::{JournalEntry, JournalSnapshot, MatchOutcome};
 use standin_stub::format::{self, Reader};
+use standin_stub::matcher::near_miss::{self, MAX_NEAR_MISSES, SearchBudget};
 use standin_stub::matcher::{MatchInput, MatchStats, RequestPattern, ValueMatcher};
 use standin_stub::memory::MemoryShare;
 
@@ -67,11 +68,12 @@ pub(super) async fn list(
             (false, None) => snapshot.len(),
             _ => snapshot.entries().filter(selected).count(),
         };
+        let (shown_live, pages) = (Arc::clone(&live), ScanBudget::new(MAX_TIME_OF_PAGES, snapshot.len()));
         let newest_first = snapshot.entries().rev().filter(selected);
         let shown = newest_first
             .filter(move |record| since.is_none_or(|since| record.at >= since))
             .take(selection.limit.unwrap_or(usize::MAX))
-            .map(|record| request_json::serve_event(&record));
+            .map(move |record| request_json::serve_event(&record, |record| miss_page(&shown_live, record, &pages)));
         let meta = ScanMeta::new(Some(with_evictions(&snapshot, json!({ "total": total }))), Rc::default());
         RequestListing { requests: LazySequence::new(shown), meta, is_disabled: !live.journal().is_on() }
     })
@@ -96,7 +98,11 @@ pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id):
         Err(refused) => return *refused,
     };
     off_thread(move || match live.journal().snapshot().by_id(id) {
-        Some(record) => json_answer(StatusCode::OK, &request_json::serve_event(&record)),
+        Some(record) => {
+            let pages = ScanBudget::new(MAX_TIME_OF_PAGES, 1);
+            let event = request_json::serve_event(&record, |record| miss_page(&live, record, &pages));
+            json_answer(StatusCode::OK, &event)
+        }
         None => empty(StatusCode::NOT_FOUND),
     })
     .await
@@ -204,9 +210,28 @@ fn remove_found(
         return scan_budget::incomplete_scan("requests");
     }
     live.journal().remove(found.iter().map(|record| record.ordinal));
-    let events: Vec<Value> = found.iter().map(request_json::serve_event).collect();
+    let events: Vec<Value> = found.iter().map(|record| request_json::serve_event(record, |_| None)).collect();
     json_answer(StatusCode::OK, &json!({ "serveEvents": events }))
 }
+
+/// Returns the page that explains an unmatched request by the stubs of now; `None` if the time for
+/// pages is used up.
+fn miss_page(live: &ServiceState, record: &JournalEntry, budget: &ScanBudget) -> Option<String> {
+    if !budget.admits_next() {
+        return None;
+    }
+    let catalog = live.catalog();
+    if catalog.is_empty() {
+        return Some("No response could be served as there are no stub mappings in this standin.\n".to_owned());
+    }
+    let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
+    let search = SearchBudget::until(Instant::now() + MAX_TIME_OF_PAGES);
+    let nearest = near_miss::find_nearest_patterns(candidates, &record.call, MAX_NEAR_MISSES, search);
+    Some(live.near_miss_page(&record.call, &nearest))
+}
+
+/// Maximum time for the pages of all unmatched requests in one response.
+const MAX_TIME_OF_PAGES: Duration = Duration::from_millis(200);
 
 fn has_metadata(rule: &ValueMatcher, record: &JournalEntry) -> bool {
     let MatchOutcome::Matched(_, Some(stub)) = &record.outcome else { return false };

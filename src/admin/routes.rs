@@ -180,7 +180,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/near-misses/request-pattern", NearMisses, "The calls nearest to a request pattern", near_misses::to_pattern).takes(Json),
 
         Route::get("/scenarios", Scenarios, "List scenarios with their states and stubs", scenarios::list),
-        Route::post("/scenarios/reset", Scenarios, "Put all scenarios in their first state", scenarios::reset).answers(200, Nothing),
+        Route::post("/scenarios/reset", Scenarios, "Put all scenarios in their first state", scenarios::reset),
         Route::put("/scenarios/{name}/state", Scenarios, "Put a scenario in a state; without a body, in its first", scenarios::set).takes(Json),
 
         Route::get("/files", Files, "List the files of `__files`", files::list),
@@ -198,8 +198,10 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/recordings/stop", Recordings, "End a recording, and make stubs of its requests", recordings::stop),
         Route::post("/recordings/snapshot", Recordings, "Make stubs of the proxied requests in the journal", recordings::snapshot).takes(Json),
 
-        Route::get("/", System, "List the routes", docs::index),
+        Route::get("/", System, "List the stubs and the routes", docs::index),
         Route::get("/docs", System, "This page", docs::page).answers(200, Html),
+        Route::get("/swagger-ui", System, "This page, where WireMock has its Swagger UI", docs::page).answers(200, Html),
+        Route::get("/swagger-ui/", System, "This page too", docs::page).answers(200, Html),
         Route::get("/docs/swagger", System, "The API in OpenAPI 3.1", docs::open_api),
         Route::get("/health", System, "Whether standin is up", system::health),
         Route::get("/version", System, "The version, as JSON or plain text", system::version),

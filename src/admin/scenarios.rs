@@ -1,21 +1,26 @@
 //! `/__admin/scenarios`: lists scenarios with their states, and sets the states.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Path};
+use hashbrown::HashSet;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{AdminResponse, empty, json_answer, problem, refusal};
+use super::{AdminResponse, json_answer, problem, refusal};
 use crate::live::{STARTED, ServiceState};
+use standin_dialect::java_text::sort_as_hash_map;
 use standin_stub::Stub;
 use standin_stub::format::Reader;
 
 /// A scenario, collected from the stubs that name it.
 #[derive(Default)]
 struct ScenarioView {
-    states: BTreeSet<String>,
+    /// States that the stubs name, in the order of Java's hash sets.
+    states: Vec<Arc<str>>,
+    /// Stubs, the oldest first.
     stubs: Vec<Arc<Stub>>,
 }
 
@@ -27,7 +32,7 @@ pub(super) async fn list(Extension(live): Extension<Arc<ServiceState>>) -> Admin
                 "id": name,
                 "name": name,
                 "state": live.scenarios().state(&name),
-                "possibleStates": scenario.states,
+                "possibleStates": scenario.states.iter().map(|state| &**state).collect::<Vec<_>>(),
                 "mappings": scenario.stubs.iter().map(|stub| stub.json()).collect::<Vec<_>>(),
             })
         })
@@ -37,7 +42,7 @@ pub(super) async fn list(Extension(live): Extension<Arc<ServiceState>>) -> Admin
 
 pub(super) async fn reset(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
     live.scenarios().reset();
-    empty(StatusCode::OK)
+    json_answer(StatusCode::OK, &json!({}))
 }
 
 /// Sets a scenario to the state in the body; without a body, to its initial state.
@@ -67,9 +72,9 @@ pub(super) async fn set(
         }
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
     };
-    if !scenario.states.contains(&*state) {
+    if scenario.states.iter().all(|known| **known != *state) {
         let title = format!("Scenario {name} does not support state {state}");
-        let states = scenario.states.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let states = scenario.states.join(", ");
         let help = format!("its states are: {states}");
         return problem(StatusCode::UNPROCESSABLE_ENTITY, 11, &title, None, Some(&help));
     }
@@ -77,14 +82,26 @@ pub(super) async fn set(
     json_answer(StatusCode::OK, &json!({}))
 }
 
+/// Returns the scenarios that stubs name, by name.
 fn known(live: &ServiceState) -> BTreeMap<String, ScenarioView> {
     let mut known: BTreeMap<String, ScenarioView> = BTreeMap::new();
     for stub in live.catalog().stubs() {
         let Some(part) = &stub.scenario else { continue };
-        let scenario = known.entry(part.name.clone()).or_default();
-        scenario.states.insert(STARTED.to_owned());
-        scenario.states.extend(part.required.iter().chain(&part.next).cloned());
-        scenario.stubs.push(Arc::clone(stub));
+        known.entry(part.name.clone()).or_default().stubs.push(Arc::clone(stub));
+    }
+    for scenario in known.values_mut() {
+        scenario.stubs.sort_by_key(|stub| Reverse(stub.rank.age));
+        scenario.states = states(&scenario.stubs);
     }
     known
+}
+
+fn states(stubs: &[Arc<Stub>]) -> Vec<Arc<str>> {
+    let parts = || stubs.iter().filter_map(|stub| stub.scenario.as_ref());
+    let required = parts().filter_map(|part| part.required.as_deref());
+    let mut seen = HashSet::new();
+    let named = required.chain(parts().filter_map(|part| part.next.as_deref())).filter(|state| seen.insert(*state));
+    let mut states: Vec<(Arc<str>, ())> = named.map(|state| (state.into(), ())).collect();
+    sort_as_hash_map(&mut states);
+    states.into_iter().map(|(state, ())| state).collect()
 }

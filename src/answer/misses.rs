@@ -7,7 +7,6 @@
 //! left out, and the case is counted. Until the budget has recovered, workers send this 404
 //! themselves, unless the request may mean a file.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -20,11 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::live::ServiceState;
 use crate::panics::{self, Panics, Part};
 use standin_stub::call::Call;
-use standin_stub::files;
-use standin_stub::matcher::near_miss::{
-    self, ComparedStub, MAX_NEAR_MISSES, NearestMatches, ScenarioRequirement, SearchBudget,
-};
+use standin_stub::matcher::near_miss::{self, MAX_NEAR_MISSES, NearestMatches, SearchBudget};
 use standin_stub::reply::Reply;
+use standin_stub::static_files::static_file;
 use standin_stub::{Stub, StubOrigin};
 
 /// A request that no stub matches, and the channel for its reply.
@@ -95,8 +92,8 @@ impl MissSender {
         if !self.may_mean_file(call, live) {
             return None;
         }
-        let (live, path) = (Arc::clone(live), call.path().to_owned());
-        let look = move || files::static_file(&live.default_folder()?.files(), &path);
+        let (live, path, headers) = (Arc::clone(live), call.path().to_owned(), call.headers.clone());
+        let look = move || static_file(&live.default_folder()?.files(), &path, &headers);
         tokio::task::spawn_blocking(look).await.ok().flatten()
     }
 
@@ -134,7 +131,7 @@ impl MissWorker {
         if self.serves_files
             && call.method == Method::GET
             && let Some(home) = live.default_folder()
-            && let Some(file) = files::static_file(&home.files(), call.path())
+            && let Some(file) = static_file(&home.files(), call.path(), &call.headers)
         {
             return file;
         }
@@ -180,21 +177,7 @@ fn not_found_with_near_misses(call: &Call, live: &ServiceState, budget: SearchBu
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         return reply;
     }
-    let mut text = match nearest.found.first() {
-        Some(near) => {
-            let width = near_miss::requested_page_width(&call.headers);
-            with_compared_stub(near.item, live, |target| near_miss::render_page(target, call, width))
-        }
-        None => "Request was not matched\n".to_owned(),
-    };
-    if !nearest.is_complete() {
-        let _ = writeln!(
-            text,
-            "\n{} of {} stubs were compared; the time for more was used up",
-            nearest.examined, nearest.of
-        );
-    }
-    not_found(text)
+    not_found(live.near_miss_page(call, &nearest))
 }
 
 fn nearest_stubs_json(call: &Call, live: &ServiceState, nearest: &NearestMatches<&Arc<Stub>>) -> Value {
@@ -202,7 +185,7 @@ fn nearest_stubs_json(call: &Call, live: &ServiceState, nearest: &NearestMatches
         .found
         .iter()
         .map(|near| {
-            let clauses = with_compared_stub(near.item, live, |target| near_miss::clauses_json(&near_miss::diagnose(target, call)));
+            let clauses = live.with_compared_stub(near.item, |target| near_miss::clauses_json(&near_miss::diagnose(target, call)));
             let place = match &near.item.origin {
                 StubOrigin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
                 StubOrigin::Api => Value::Null,
@@ -216,17 +199,6 @@ fn nearest_stubs_json(call: &Call, live: &ServiceState, nearest: &NearestMatches
         "stubs": nearest.of,
         "nearest": stubs,
     })
-}
-
-/// Calls `look` with a stub in the form that near misses need.
-fn with_compared_stub<T>(stub: &Stub, live: &ServiceState, look: impl FnOnce(&ComparedStub<'_>) -> T) -> T {
-    let document = stub.json();
-    let part = stub.scenario.as_ref().and_then(|part| Some((&part.name, part.required.as_ref()?)));
-    let state = part.map(|(name, _)| live.scenarios().state(name));
-    let scenario =
-        part.zip(state.as_ref()).map(|((name, required), state)| ScenarioRequirement { name, required, state });
-    let request = document.get("request").and_then(Value::as_object);
-    look(&ComparedStub { name: stub.name.as_deref(), pattern: &stub.pattern, request, scenario })
 }
 
 fn wants_json(call: &Call) -> bool {

@@ -5,6 +5,7 @@
 //! nearest stubs) or by `forward` (the real service).
 
 mod contained;
+mod cors;
 mod forward;
 pub(crate) mod misses;
 mod paced;
@@ -104,6 +105,8 @@ pub(crate) struct Answerer {
     pub(crate) request_log: Option<RequestLog>,
     /// The queue of webhooks.
     pub(crate) webhooks: WebhookSender,
+    /// True if web pages of every origin may call stubs.
+    pub(crate) has_stub_cors: bool,
 }
 
 impl Answerer {
@@ -115,6 +118,14 @@ impl Answerer {
     /// The caller contains panics of this method and of the future: see [`contained`].
     #[inline]
     fn answer(self: Arc<Self>, slot: &mut Option<Request<Incoming>>, connection: Arc<Connection>) -> Answering {
+        if self.has_stub_cors {
+            return self.answer_with_cors(slot, connection);
+        }
+        self.answer_request(slot, connection)
+    }
+
+    #[inline]
+    fn answer_request(self: Arc<Self>, slot: &mut Option<Request<Incoming>>, connection: Arc<Connection>) -> Answering {
         panics::planted("call");
         let request = slot.as_mut().expect("a request is answered once");
         let is_admin = admin::is_admin_path(request.uri().path());
@@ -249,18 +260,32 @@ impl Answerer {
                 Box::pin(self.answer_paced(matched))
             });
         }
-        let answered = AnswerInfo::matched(&stub).with_delay(delay);
-        let entry = self.live.journal().append(self.context.worker, &call, answered);
+        let is_fixed = stub.response.is_fixed();
+        let mut entry = None;
+        if is_fixed {
+            let answered = AnswerInfo::matched(&stub).with_delay(delay);
+            entry = self.live.journal().append(self.context.worker, &call, answered);
+        }
         if delay.is_none()
             && webhooks.is_none()
             && let Some(reply) = self.try_render_inline(&stub, ordinal, &call, &connection)
         {
+            if !is_fixed {
+                self.journal_reply(&call, AnswerInfo::matched(&stub), &reply);
+            }
             return self.finish(reply, call.method, &connection.memory);
         }
         Answering::Later(Box::pin(async move {
             let (arrival, method) = (call.arrival, call.method.clone());
+            let reply = if is_fixed {
+                self.render(stub, ordinal, call, &connection).await
+            } else {
+                let call = Arc::new(call);
+                let reply = self.render(Arc::clone(&stub), ordinal, Arc::clone(&call), &connection).await;
+                entry = self.journal_reply(&call, AnswerInfo::matched(&stub).with_delay(delay), &reply);
+                reply
+            };
             let webhooks = webhooks.map(|webhooks| webhooks.of_entry(entry));
-            let reply = self.render(stub, ordinal, call, &connection).await;
             if let Some(delay) = delay {
                 self.wait(arrival, delay, &connection).await;
             }
@@ -280,6 +305,13 @@ impl Answerer {
             entry: None,
         };
         self.webhooks.trigger(job, &self.context.tasks)
+    }
+
+    /// Appends a request to the journal with the reply that was made for it alone. Returns the number
+    /// of the entry, if requests are kept.
+    fn journal_reply(&self, call: &Call, answer: AnswerInfo<'_>, reply: &Reply) -> Option<u64> {
+        let journal = self.live.journal();
+        journal.append(self.context.worker, call, answer.with_reply(reply, journal.body_limit()))
     }
 
     /// Sends a reply that is due: at once, unless its body has to be read or timed.

@@ -75,13 +75,22 @@ impl Answerer {
         let expected = progress.finish() + own_delay - arrival;
         let answered =
             AnswerInfo::matched(&stub).with_delay(Some(expected)).with_beyond_valid(progress.is_beyond_range());
-        let entry = self.live.journal().append(self.context.worker, &call, answered);
-        let webhooks = webhooks.map(|webhooks| webhooks.of_entry(entry));
+        let call = Arc::new(call);
+        let is_own = progress.is_rejected() || paced.as_ref().is_some_and(|paced| paced.status.is_some());
+        let is_fixed = stub.response.is_fixed() && !is_own;
+        let mut entry = None;
+        if is_fixed {
+            entry = self.live.journal().append(self.context.worker, &call, answered);
+        }
         let mut reply = match (progress.rejection_reply(), paced.as_ref().and_then(|paced| paced.status)) {
             (Some(reply), _) => reply,
             (None, Some(status)) => status_only(status),
-            (None, None) => self.render(Arc::clone(&stub), ordinal, call, &connection).await,
+            (None, None) => self.render(Arc::clone(&stub), ordinal, Arc::clone(&call), &connection).await,
         };
+        if !is_fixed {
+            entry = self.journal_reply(&call, answered, &reply);
+        }
+        let webhooks = webhooks.map(|webhooks| webhooks.of_entry(entry));
         progress.wait_for_finish(timer).await;
         // a rejection is not delayed by the stub
         let due = if progress.is_rejected() { progress.finish() } else { progress.finish() + own_delay };

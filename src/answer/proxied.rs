@@ -17,7 +17,7 @@ use super::{Answer, Answerer, held, refusal};
 use crate::listen::body::{self, Bounds, Unread};
 use crate::listen::connection::{Broken, Connection};
 use crate::live::ServiceState;
-use crate::live::journal::{AnswerInfo, ProxiedAnswer};
+use crate::live::journal::{AnswerInfo, JournaledAnswer};
 use crate::proxy::{ProxiedResponse, ServiceCall};
 use crate::send::Outgoing;
 use crate::upstream::{self, ResponseBody, ResponseObserver};
@@ -177,14 +177,14 @@ struct ProxyRecord {
     webhooks: Option<WebhookTrigger>,
     /// Begin of the time that counts as the service's.
     since: Instant,
-    answer: Option<ProxiedAnswer>,
+    answer: Option<JournaledAnswer>,
     copy: BodyCopy,
 }
 
 impl ProxyRecord {
     /// Notes the head of a response.
     fn begin(&mut self, response: &Response<Incoming>) {
-        self.answer = Some(ProxiedAnswer {
+        self.answer = Some(JournaledAnswer {
             status: response.status(),
             headers: response.headers().clone(),
             body: Bytes::new(),
@@ -196,7 +196,7 @@ impl ProxyRecord {
     /// Notes a reply in place of a response.
     fn answered_by(&mut self, reply: &Reply) {
         let body = if let Body::Bytes(bytes) = &reply.body { bytes.clone() } else { Bytes::new() };
-        self.answer = Some(ProxiedAnswer {
+        self.answer = Some(JournaledAnswer {
             status: reply.status,
             headers: reply.headers.clone(),
             body,
@@ -216,7 +216,7 @@ impl ProxyRecord {
 
 impl Drop for ProxyRecord {
     fn drop(&mut self) {
-        let answer = AnswerInfo::matched(&self.stub).with_delay(self.delay).with_proxied(self.answer.as_ref());
+        let answer = AnswerInfo::matched(&self.stub).with_delay(self.delay).with_answer(self.answer.as_ref());
         let entry = self.live.journal().append(self.worker, &self.call, answer);
         // dropped now, with the end of the response
         drop(self.webhooks.take().map(|webhooks| webhooks.of_entry(entry)));

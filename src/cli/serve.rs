@@ -85,6 +85,10 @@ pub(super) struct ServeArgs {
     #[arg(long)]
     no_static: bool,
 
+    /// Let web pages of every origin call stubs: answer preflight requests, and send CORS headers
+    #[arg(long)]
+    enable_stub_cors: bool,
+
     /// Size of the journal of calls; 0 keeps none [default: 64 MiB]
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().journal_bytes, hide_default_value = true)]
     journal_bytes: usize,
@@ -381,6 +385,7 @@ impl From<&ServeArgs> for Config {
             },
             grace: args.grace.0,
             serves_files: !args.no_static,
+            has_stub_cors: args.enable_stub_cors,
             profile: args.profile.clone(),
             journal_bytes: args.journal_bytes,
             access: AccessRules {

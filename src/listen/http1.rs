@@ -20,7 +20,7 @@ use standin_stub::reply::ConnectionEnding;
 
 /// Serves a connection to its end, and returns the time-out that ended it, if one did.
 pub(super) async fn serve<S, F, A, B>(
-    wire: Wire<S>,
+    mut wire: Wire<S>,
     connection: Arc<Connection>,
     limits: Limits,
     service: F,
@@ -32,6 +32,7 @@ where
     A: Future<Output = Result<Response<B>, Broken>> + Unpin,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
+    wire.accept_raw_targets();
     let clock = Arc::clone(&connection.clock);
     let answer = service_fn(|request| {
         connection.clock.answering();
@@ -39,6 +40,8 @@ where
     });
     let mut http = http1::Builder::new()
         .auto_date_header(false)
+        // brittle clients look for `Content-Type` in this case
+        .title_case_headers(true)
         // a client may close its side after its request and still wait for the response
         .half_close(true)
         .max_buf_size(limits.head)

@@ -4,6 +4,7 @@
 //! after the end of a change sees it.
 
 pub mod journal;
+mod near_miss_page;
 mod response_counts;
 mod scenarios;
 pub mod wall_clock;

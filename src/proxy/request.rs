@@ -10,6 +10,7 @@ use super::hops::Hops;
 use crate::send::Outgoing;
 use crate::upstream::{self, TargetUrl};
 use standin_stub::call::Call;
+use standin_stub::call::raw_target::percent_encoded_text;
 use standin_stub::proxy::ProxyDefinition;
 
 /// The URL of a request at a service.
@@ -25,7 +26,9 @@ impl ProxiedUrl {
     /// Parses a URL. The error is a message.
     pub(super) fn parse(text: String) -> Result<Self, String> {
         let wrong = |why: String| format!("The target proxy address `{text}` is not an absolute URL: {why}");
-        let uri: Uri = text.parse().map_err(|error| wrong(format!("{error}; correct the proxyBaseUrl of the stub")))?;
+        let uri: Uri = percent_encoded_text(&text)
+            .parse()
+            .map_err(|error| wrong(format!("{error}; correct the proxyBaseUrl of the stub")))?;
         let scheme = uri.scheme_str().unwrap_or_default();
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let target = TargetUrl::parse(&format!("{scheme}://{authority}"))

@@ -14,6 +14,7 @@ use super::tape_writer::RecordedCall;
 use super::upload::{RequestBody, UploadBody, UploadProgress};
 use super::{CallEvent, FinishedCall, Recorder};
 use crate::upstream::{CallAccount, Checkout, UpstreamConnection, UpstreamPermit};
+use standin_stub::call::raw_target::percent_encoded;
 use standin_tape::exchange::{ExchangeFailure, ExchangeTimes, FailureReason};
 
 /// A request that is being forwarded. Dropping it ends the request as abandoned by its client.
@@ -143,5 +144,5 @@ impl Drop for InFlightCall {
 
 /// Returns the path and query of a URI; `/` if it has none.
 pub(super) fn path_and_query(uri: &Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+    uri.path_and_query().map(percent_encoded).unwrap_or_else(|| PathAndQuery::from_static("/"))
 }

@@ -2,7 +2,8 @@
 //! takes them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,9 +44,19 @@ struct Buffer {
 /// A buffer whose bytes are being sent. It returns to the reader when hyper drops it.
 struct LentBuffer(Option<Buffer>);
 
-/// Opens a file off the worker and returns a body that streams it.
-pub(super) async fn open(path: &Path, memory: &Arc<MemoryShare>) -> Result<Outgoing, Unsendable> {
-    off_worker(path, memory, |file, length, memory| {
+/// Opens a file off the worker and returns a body that streams it, or a range of it.
+pub(super) async fn open(
+    path: &Path,
+    range: Option<Range<u64>>,
+    memory: &Arc<MemoryShare>,
+) -> Result<Outgoing, Unsendable> {
+    off_worker(path, memory, move |mut file, length, memory| {
+        let range = range.unwrap_or(0..length);
+        if range.start > 0 {
+            file.seek(SeekFrom::Start(range.start))?;
+        }
+        // the file may have become shorter
+        let length = range.end.min(length).saturating_sub(range.start);
         if length <= (BUFFERS * PIECE) as u64 {
             return Ok(Outgoing::whole(read_whole(file, length, memory)?));
         }

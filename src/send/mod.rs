@@ -74,8 +74,9 @@ pub async fn respond(
     wait: impl FnOnce() -> Wait,
 ) -> Result<Response<Outgoing>, Unsendable> {
     let body = match &reply.body {
-        Body::File(path) if reply.dribble.is_none() && transfer.is_none() => file::open(path, memory).await?,
+        Body::File(path) if reply.dribble.is_none() && transfer.is_none() => file::open(path, None, memory).await?,
         Body::File(path) => in_pieces(file::read(path, memory).await?, reply.dribble, transfer, wait),
+        Body::FilePart(path, range) => file::open(path, Some(range.clone()), memory).await?,
         Body::Bytes(bytes) => in_pieces(bytes.clone(), reply.dribble, transfer, wait),
     };
     Ok(response(body, reply, method))

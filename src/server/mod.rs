@@ -324,6 +324,7 @@ impl Server {
                 forward: self.forward.clone(),
                 webhooks: webhooks.clone(),
                 request_log: request_log.clone(),
+                has_stub_cors: self.config.has_stub_cors,
             };
             let quit = quit.subscribe();
             threads.push(spawn(format!("standin-worker-{number}"), move || worker.keep_running(accepted, quit))?);

@@ -57,6 +57,7 @@ pub(super) struct Worker {
     pub(super) forward: Option<ForwardRule>,
     pub(super) webhooks: WebhookSender,
     pub(super) request_log: Option<RequestLog>,
+    pub(super) has_stub_cors: bool,
 }
 
 /// A listener with what answers its requests.
@@ -132,6 +133,7 @@ impl Worker {
             proxy: Arc::clone(&served.proxy),
             webhooks: self.webhooks.clone(),
             request_log: self.request_log.clone(),
+            has_stub_cors: self.has_stub_cors,
         })
     }
 

@@ -69,7 +69,7 @@ fn a_dribbled_body_comes_in_pieces() {
         let mut first = [0; 4096];
         let head = std::io::Read::read(&mut client.stream, &mut first).expect("a head");
         let text = String::from_utf8_lossy(&first[..head]).into_owned();
-        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("content-length: 10"), "{text}");
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("Content-Length: 10"), "{text}");
         let mut body = text.split("\r\n\r\n").nth(1).expect("a head").to_owned();
         let with_head = body.len();
         while body.len() < 10 {

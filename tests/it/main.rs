@@ -8,6 +8,7 @@ mod draft; // from a tape to stubs that answer as it did
 mod faults; // how connections break, to the byte
 mod fit; // `standin fit` on the command line
 mod folders; // folders as teams have them
+mod front_door; // targets, headers, static files and CORS as clients of WireMock expect them
 mod gap; // how far the mock is from the service
 mod hostile; // one call, one file or one client against all others
 mod http; // framing, limits, shutdown
@@ -28,3 +29,4 @@ mod serve; // the README's examples, and what stubs answer
 mod support; // a server on a free port, and raw sockets
 mod templates; // answers that are made for each call
 mod webhooks; // requests that stubs send after their answers
+mod wiremock_admin; // what clients of WireMock read from the admin API

@@ -172,12 +172,14 @@ impl ServiceFiles {
         }
         contents.file_count += listing.mappings.len();
         for (path, stamp) in &listing.mappings {
-            let file = match before.remove(path).map(|file| file.into_unchanged(path, *stamp, folder, &listing)) {
-                Some(Ok(unchanged)) => unchanged,
+            let mut known = before.remove(path);
+            let is_same = known.as_mut().is_some_and(|file| file.confirm(path, *stamp, folder, &listing));
+            let file = match known {
+                Some(unchanged) if is_same => unchanged,
                 changed => {
                     contents.parsed_count += 1;
                     contents.has_changed = true;
-                    CachedFile::read(path, *stamp, folder, &listing).or_last_good(changed.and_then(Result::err))
+                    CachedFile::read(path, *stamp, folder, &listing).or_last_good(changed)
                 }
             };
             self.mappings.insert(path.clone(), file);
@@ -265,24 +267,24 @@ impl CachedFile {
         }
     }
 
-    /// Returns the cached file as `Ok` if its content is that of the file on disk, else as `Err`.
-    /// Compares bytes where stamps do not settle it.
-    fn into_unchanged(
-        mut self,
+    /// Returns true if the content is that of the file on disk, whose stamps are taken over. Compares
+    /// bytes where stamps do not settle it.
+    fn confirm(
+        &mut self,
         path: &Path,
         stamp: Option<FileStamp>,
         folder: &StubFolder,
         listing: &FileListing,
-    ) -> Result<Self, Self> {
+    ) -> bool {
         let has_same_stamps =
             stamp == self.stamp && self.bodies.iter().all(|body| listing.body_stamp(&body.path) == body.stamp);
         if has_same_stamps && !self.is_recent {
-            return Ok(self);
+            return true;
         }
         if stamp != self.stamp || self.is_recent {
             match regular_file::read(path, folder.max_file_bytes) {
                 Ok(bytes) if digest(&bytes) == self.digest => {}
-                _ => return Err(self),
+                _ => return false,
             }
             self.stamp = stamp;
         }
@@ -293,12 +295,12 @@ impl CachedFile {
                 continue;
             }
             if small_file_digest(&body.path, now) != body.digest || body.digest.is_none() && now != body.stamp {
-                return Err(self);
+                return false;
             }
             self.bodies[place].stamp = now;
         }
         self.is_recent = self.has_recent_stamp(listing);
-        Ok(self)
+        true
     }
 
     fn has_recent_stamp(&self, listing: &FileListing) -> bool {

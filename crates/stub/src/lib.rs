@@ -22,6 +22,7 @@ pub mod proxy;
 pub mod render;
 pub mod reply;
 pub mod source;
+pub mod static_files;
 mod stub;
 pub mod stub_folder;
 

@@ -90,7 +90,7 @@ impl MappingFile {
         let stubs = mappings.into_iter().map(|ReadMapping { mapping, index, line, id_span }| {
             let derived_id = derived_id(&folder.prefix, &relative, index);
             let rank = Rank { service: 0, priority: mapping.priority, age: 0 };
-            let origin = StubOrigin::File { path: Arc::clone(&path), line, shared };
+            let origin = StubOrigin::File { path: Arc::clone(&path), line, shared, is_edited: false };
             let stated_id = mapping.id.unwrap_or(derived_id);
             FileMapping { stub: Arc::new(mapping.into_stub(stated_id, rank, origin)), id_span, stated_id, derived_id }
         });

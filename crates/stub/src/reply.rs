@@ -1,5 +1,6 @@
 //! [`Reply`], a response as data: status, headers and body, or a fault of the connection instead.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub enum Body {
     Bytes(Bytes),
     /// A file that is read while it is sent.
     File(PathBuf),
+    /// A range of bytes of such a file.
+    FilePart(PathBuf, Range<u64>),
 }
 
 /// A connection fault that a stub asks for.

@@ -67,7 +67,26 @@ pub enum StubOrigin {
         line: usize,
         /// True if the file contains other stubs too.
         shared: bool,
+        /// True if the stub was changed since, and differs from the file.
+        is_edited: bool,
     },
+}
+
+impl StubOrigin {
+    /// Returns the origin of a stub that replaces one of this origin.
+    #[must_use]
+    pub fn edited(&self) -> Self {
+        let mut edited = self.clone();
+        if let Self::File { is_edited, .. } = &mut edited {
+            *is_edited = true;
+        }
+        edited
+    }
+
+    /// Returns true if the stub is not in a file as it is now.
+    pub fn is_unsaved(&self) -> bool {
+        matches!(self, Self::Api | Self::File { is_edited: true, .. })
+    }
 }
 
 /// An exact counter of requests, independent of what the journal keeps.

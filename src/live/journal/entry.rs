@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{AnswerInfo, SubEvent};
 use standin_stub::Stub;
 use standin_stub::call::{Call, Peers, Scheme};
+use standin_stub::reply::{Body, Reply};
 
 /// A received request.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ pub struct JournalEntry {
     pub outcome: MatchOutcome,
     /// What happened after the answer, oldest first.
     pub sub_events: Vec<Arc<SubEvent>>,
-    /// Response of the real service, if the stub proxies.
-    pub proxied: Option<Box<ProxiedAnswer>>,
+    /// Response, if it is not the one that the stub has for every request.
+    pub answer: Option<Box<JournaledAnswer>>,
 }
 
 impl JournalEntry {
@@ -53,9 +54,9 @@ impl JournalEntry {
     }
 }
 
-/// The response of a real service to a proxied request, with the headers that the stub adds.
+/// The response to a request, rendered from templates or given by a real service.
 #[derive(Clone, Debug)]
-pub struct ProxiedAnswer {
+pub struct JournaledAnswer {
     /// Status of the response.
     pub status: StatusCode,
     /// Headers as the client gets them.
@@ -64,8 +65,47 @@ pub struct ProxiedAnswer {
     pub body: Bytes,
     /// True if the body is left out or incomplete: it was too long, or it did not arrive.
     pub is_body_omitted: bool,
-    /// Time that the service took.
+    /// Time that a real service took.
     pub process_time: Duration,
+}
+
+impl JournaledAnswer {
+    pub(super) fn view(&self) -> AnswerView<'_> {
+        AnswerView {
+            status: self.status,
+            headers: &self.headers,
+            body: &self.body,
+            is_body_omitted: self.is_body_omitted,
+            process_time: self.process_time,
+        }
+    }
+}
+
+/// The parts of a [`JournaledAnswer`] before their encoding.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnswerView<'a> {
+    status: StatusCode,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+    is_body_omitted: bool,
+    process_time: Duration,
+}
+
+impl<'a> AnswerView<'a> {
+    /// Returns the parts of a rendered reply; a body of more than `body_limit` bytes is left out.
+    pub(super) fn of(reply: &'a Reply, body_limit: usize) -> Self {
+        let body = match &reply.body {
+            Body::Bytes(bytes) if bytes.len() <= body_limit => Some(&**bytes),
+            _ => None,
+        };
+        Self {
+            status: reply.status,
+            headers: &reply.headers,
+            body: body.unwrap_or_default(),
+            is_body_omitted: body.is_none(),
+            process_time: Duration::ZERO,
+        }
+    }
 }
 
 /// The stub that answered a request, or none.
@@ -104,20 +144,20 @@ const NO_DELAY: u64 = u64::MAX;
 const BODY_OMITTED_FLAG: u8 = 1;
 const ABSOLUTE_URI_FLAG: u8 = 2;
 const BEYOND_VALID_FLAG: u8 = 4;
-const PROXIED_FLAG: u8 = 8;
+const ANSWER_FLAG: u8 = 8;
 const ANSWER_BODY_OMITTED_FLAG: u8 = 16;
 
 /// Returns the encoded length of an entry in bytes.
 pub(super) fn encoded_bytes(call: &Call, answer: AnswerInfo<'_>, with_body: bool) -> usize {
     let headers = headers_bytes(&call.headers);
-    let proxied = answer.proxied.map_or(0, |proxied| {
-        let body = if with_body { proxied.body.len() } else { 0 };
-        2 + 8 + 2 + headers_bytes(&proxied.headers) + 4 + body
+    let shown = answer.shown.map_or(0, |shown| {
+        let body = if with_body { shown.body.len() } else { 0 };
+        2 + 8 + 2 + headers_bytes(shown.headers) + 4 + body
     });
     let authority = call.uri.authority().map_or(0, |authority| authority.as_str().len());
     let path = call.uri.path_and_query().map_or(0, |path| path.as_str().len());
     let body = if with_body { call.raw_body.len() } else { 0 };
-    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body + proxied
+    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body + shown
 }
 
 fn headers_bytes(headers: &HeaderMap) -> usize {
@@ -144,11 +184,8 @@ pub(super) fn encode(
         flag(!with_body, BODY_OMITTED_FLAG)
             | flag(absolute, ABSOLUTE_URI_FLAG)
             | flag(answer.is_beyond_valid, BEYOND_VALID_FLAG)
-            | flag(answer.proxied.is_some(), PROXIED_FLAG)
-            | flag(
-                answer.proxied.is_some_and(|proxied| proxied.is_body_omitted || !with_body),
-                ANSWER_BODY_OMITTED_FLAG,
-            ),
+            | flag(answer.shown.is_some(), ANSWER_FLAG)
+            | flag(answer.shown.is_some_and(|shown| shown.is_body_omitted || !with_body), ANSWER_BODY_OMITTED_FLAG),
     );
     put_address(out, call.peers.remote);
     put_address(out, call.peers.local);
@@ -157,11 +194,11 @@ pub(super) fn encode(
     put_text(out, call.uri.path_and_query().map_or(&[], |path| path.as_str().as_bytes()));
     put_headers(out, &call.headers);
     put_text(out, if with_body { &call.raw_body } else { &[] });
-    if let Some(proxied) = answer.proxied {
-        out.put_u16(proxied.status.as_u16());
-        out.put_u64(proxied.process_time.as_nanos() as u64);
-        put_headers(out, &proxied.headers);
-        put_text(out, if with_body { &proxied.body } else { &[] });
+    if let Some(shown) = answer.shown {
+        out.put_u16(shown.status.as_u16());
+        out.put_u64(shown.process_time.as_nanos() as u64);
+        put_headers(out, shown.headers);
+        put_text(out, if with_body { shown.body } else { &[] });
     }
     let length = (out.len() - begin) as u32;
     out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
@@ -190,8 +227,8 @@ pub(super) fn decode(
     let uri = uri(authority, path, (flags & ABSOLUTE_URI_FLAG != 0).then_some(scheme));
     let call_headers = headers(bytes);
     let body = Bytes::copy_from_slice(text(bytes));
-    let proxied = (flags & PROXIED_FLAG != 0).then(|| {
-        Box::new(ProxiedAnswer {
+    let answer = (flags & ANSWER_FLAG != 0).then(|| {
+        Box::new(JournaledAnswer {
             status: StatusCode::from_u16(bytes.get_u16()).expect("it was a status when it was written"),
             process_time: Duration::from_nanos(bytes.get_u64()),
             headers: headers(bytes),
@@ -206,7 +243,7 @@ pub(super) fn decode(
     let (is_body_omitted, is_beyond_valid) = (flags & BODY_OMITTED_FLAG != 0, flags & BEYOND_VALID_FLAG != 0);
     let id = entry_id(salt, ordinal);
     let sub_events = Vec::new();
-    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, proxied, sub_events }
+    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, answer, sub_events }
 }
 
 /// Decodes only the method and URL of the entry at the beginning of these bytes.

@@ -22,14 +22,17 @@ use hashbrown::HashSet;
 use uuid::Uuid;
 
 use self::chunk::Chunk;
+use self::entry::AnswerView;
 use self::entry::NewEntry;
-pub use self::entry::{JournalEntry, MatchOutcome, ProxiedAnswer};
+pub use self::entry::{JournalEntry, JournaledAnswer, MatchOutcome};
 pub use self::sub_events::SubEvent;
 use self::sub_events::SubEventStore;
 use crate::locks::LockUnpoisoned as _;
 use standin_stub::Stub;
 use standin_stub::call::Call;
+use standin_stub::call::raw_target::has_placeholder;
 use standin_stub::matcher::{MatchStats, RequestPattern};
+use standin_stub::reply::Reply;
 
 /// The most recent requests.
 #[derive(Debug)]
@@ -58,13 +61,13 @@ pub struct AnswerInfo<'s> {
     stub: Option<&'s Arc<Stub>>,
     delay: Option<Duration>,
     is_beyond_valid: bool,
-    proxied: Option<&'s ProxiedAnswer>,
+    shown: Option<AnswerView<'s>>,
 }
 
 impl<'s> AnswerInfo<'s> {
     /// Creates the answer of a request that no stub matched.
     pub fn unmatched() -> Self {
-        Self { stub: None, delay: None, is_beyond_valid: false, proxied: None }
+        Self { stub: None, delay: None, is_beyond_valid: false, shown: None }
     }
 
     /// Creates the answer of a request that this stub matched.
@@ -82,9 +85,15 @@ impl<'s> AnswerInfo<'s> {
         Self { is_beyond_valid, ..self }
     }
 
-    /// Sets the response of the real service, for a proxied request.
-    pub fn with_proxied(self, proxied: Option<&'s ProxiedAnswer>) -> Self {
-        Self { proxied, ..self }
+    /// Sets the response, if it is not the one that the stub has for every request.
+    pub fn with_answer(self, answer: Option<&'s JournaledAnswer>) -> Self {
+        Self { shown: answer.map(JournaledAnswer::view), ..self }
+    }
+
+    /// Sets the reply that was rendered for the request; a body of more than `body_limit` bytes is
+    /// left out.
+    pub fn with_reply(self, reply: &'s Reply, body_limit: usize) -> Self {
+        Self { shown: Some(AnswerView::of(reply, body_limit)), ..self }
     }
 }
 
@@ -323,6 +332,9 @@ impl JournalSnapshot {
     /// Matches a pattern by method and URL only; `None` if that does not decide it.
     fn matches_target(&self, pattern: &RequestPattern, chunk: u32, at: u32) -> Option<bool> {
         let (method, url) = self.chunks[chunk as usize].target(at);
+        if has_placeholder(url) {
+            return None;
+        }
         pattern.matches_target(method, url, &MatchStats::default())
     }
 

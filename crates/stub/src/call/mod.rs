@@ -3,9 +3,11 @@
 //! Parts are decoded when a candidate stub first asks for them, and once only: query, cookies,
 //! form, text, JSON, XML and multipart parts are kept beside the bytes that they come from.
 
+mod charset;
 mod decode_budget;
 mod large;
 mod multipart;
+pub mod raw_target;
 mod url_encoding;
 
 use std::borrow::Cow;
@@ -19,6 +21,7 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use serde_json::Value;
 
+pub use self::charset::Charset;
 use self::decode_budget::{DecodeBudget, LARGE_BODY_BYTES};
 pub use self::large::JsonLookup;
 pub use self::multipart::BodyPart;
@@ -75,8 +78,10 @@ pub struct Peers {
 pub struct Call {
     /// The method as sent.
     pub method: Method,
-    /// The request target as sent, not decoded.
+    /// The request target, not decoded, with placeholders: see [`raw_target`].
     pub uri: Uri,
+    /// Path and query as sent, if they have characters that `uri` cannot have.
+    raw_target: Option<Box<str>>,
     /// The version of HTTP.
     pub version: Version,
     /// The headers as sent.
@@ -137,6 +142,7 @@ impl Call {
         Self {
             method: self.method.clone(),
             uri: self.uri.clone(),
+            raw_target: self.raw_target.clone(),
             version: self.version,
             headers: self.headers.clone(),
             raw_body: self.raw_body.clone(),
@@ -158,10 +164,12 @@ impl Call {
         arrival: Instant,
         body_limit: usize,
     ) -> Self {
+        let uri = mem::take(request.uri_mut());
         Self {
             version: request.version(),
             method: mem::take(request.method_mut()),
-            uri: mem::take(request.uri_mut()),
+            raw_target: uri.path_and_query().and_then(|target| raw_target::without_placeholders(target.as_str())),
+            uri,
             headers: mem::take(request.headers_mut()),
             raw_body,
             peers,
@@ -186,13 +194,27 @@ impl Call {
 
     /// Returns path and query as sent, not decoded. A bare `?` at the end is left out.
     pub fn url(&self) -> &str {
-        let url = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let url = match &self.raw_target {
+            Some(raw) => raw,
+            None => self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
+        };
         url.strip_suffix('?').unwrap_or(url)
     }
 
     /// Returns the path as sent, not decoded.
     pub fn path(&self) -> &str {
-        self.uri.path()
+        match &self.raw_target {
+            Some(raw) => raw.split('?').next().unwrap_or(raw),
+            None => self.uri.path(),
+        }
+    }
+
+    /// Returns the query as sent, not decoded.
+    fn raw_query(&self) -> Option<&str> {
+        match &self.raw_target {
+            Some(raw) => raw.split_once('?').map(|(_, query)| query),
+            None => self.uri.query(),
+        }
     }
 
     /// Returns the host that the client named, without the port: that of the absolute URL, else
@@ -250,7 +272,7 @@ impl Call {
 
     /// Returns the decoded query parameters. `a` without `=` has the value "".
     pub fn query(&self) -> &NamedValues {
-        self.decoded().query.get_or_init(|| url_encoded(self.uri.query().unwrap_or_default()))
+        self.decoded().query.get_or_init(|| url_encoded(self.raw_query().unwrap_or_default()))
     }
 
     /// Returns the decoded form parameters; none unless the Content-Type is that of a form.
@@ -312,13 +334,13 @@ impl Call {
             return None;
         }
         let decode = || {
-            let charset = self.charset();
+            let charset = Charset::of(&self.headers);
             // UTF-8 is read from the bytes of the body, without a copy
-            if charset == encoding_rs::UTF_8 && !has_bom(body) && std::str::from_utf8(body).is_ok() {
+            if charset == Charset::Other(encoding_rs::UTF_8) && !has_bom(body) && std::str::from_utf8(body).is_ok() {
                 return None;
             }
             // no charset takes more than three bytes of UTF-8 per byte
-            self.allows(|| 3 * body.len()).then(|| charset.decode(body).0.into_owned())
+            self.allows(|| 3 * body.len()).then(|| charset.decode(body).into_owned())
         };
         match self.once(&self.decoded().text, decode)? {
             Some(text) => Some(text),
@@ -370,21 +392,27 @@ impl Call {
     fn allows(&self, bytes: impl FnOnce() -> usize) -> bool {
         decode_budget::allow(self.bounds.as_ref(), bytes)
     }
+}
 
-    fn charset(&self) -> &'static encoding_rs::Encoding {
-        self.headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').skip(1).find_map(|p| p.trim().strip_prefix("charset=")))
-            .and_then(|label| encoding_rs::Encoding::for_label(label.trim_matches('"').as_bytes()))
-            .unwrap_or(encoding_rs::UTF_8)
+/// Returns the value of a header as text, one character per byte (ISO 8859-1), as Java's HTTP
+/// servers do.
+pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => Cow::Owned(latin(value.as_bytes())),
     }
 }
 
-/// Returns the value of a header as text: UTF-8 if it is valid, else one character per byte (ISO
-/// 8859-1).
-pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
-    latin_or_utf8(value.as_bytes())
+/// Returns text as the value of a header in ISO 8859-1. Other characters and line breaks become
+/// spaces, as in WireMock; `None` if there are other control characters.
+pub fn latin_header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(&latin_bytes(text, b' ')).ok()
+}
+
+/// Returns text in ISO 8859-1; other characters and line breaks become `substitute`.
+pub fn latin_bytes(text: &str, substitute: u8) -> Vec<u8> {
+    let byte = |c: char| if matches!(c, '\r' | '\n') { substitute } else { u8::try_from(c).unwrap_or(substitute) };
+    text.chars().map(byte).collect()
 }
 
 /// Returns the name of a header as it was probably sent: in title case on HTTP/1, as
@@ -406,8 +434,12 @@ pub fn sent_header_name(name: &str, version: Version) -> String {
 pub fn latin_or_utf8(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
+        Err(_) => Cow::Owned(latin(bytes)),
     }
+}
+
+fn latin(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 static NO_VALUES: NamedValues = Vec::new();

@@ -13,7 +13,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use super::decode_budget::{self, DecodeBudget};
-use super::{header_text, latin_or_utf8};
+use super::latin_or_utf8;
 use standin_dialect::SyntaxError;
 use standin_dialect::xml::Document;
 
@@ -58,7 +58,7 @@ impl BodyPart {
 
     /// Returns the values of a header, one per header line.
     pub fn header(&self, name: &HeaderName) -> impl Iterator<Item = Cow<'_, str>> {
-        self.headers.get_all(name).iter().map(header_text)
+        self.headers.get_all(name).iter().map(|value| latin_or_utf8(value.as_bytes()))
     }
 }
 
@@ -124,7 +124,7 @@ fn part(body: &Bytes, begin: usize, end: usize) -> Option<BodyPart> {
         }
     }
     if let Some(disposition) = part.headers.get(http::header::CONTENT_DISPOSITION) {
-        let disposition = header_text(disposition);
+        let disposition = latin_or_utf8(disposition.as_bytes());
         (part.name, part.file_name) = (parameter(&disposition, "name"), parameter(&disposition, "filename"));
     }
     part.body = body.slice(at..end);

@@ -10,6 +10,7 @@ use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value as Json};
 
 use super::{proxy, templates};
+use crate::call::latin_bytes;
 use crate::delay::{Distribution, Param, ParamValue};
 use crate::files::BLOCKING_READ_LIMIT;
 use crate::files::FilesFolder;
@@ -125,11 +126,11 @@ fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> O
         None if status.canonical_reason().is_some() => return None,
         None => status.as_str().to_owned(),
     };
-    let reason = ReasonPhrase::try_from(phrase.clone()).ok();
+    let reason = ReasonPhrase::try_from(latin_bytes(&phrase, b'?')).ok();
     if reason.is_none() {
         let node = object.node("statusMessage").unwrap_or(object.whole());
         let message = format!("`{phrase}` cannot be a reason phrase");
-        reader.error_at(node, "statusMessage", message, "use one line without control characters");
+        reader.error_at(node, "statusMessage", message, "remove control characters");
     }
     reason
 }

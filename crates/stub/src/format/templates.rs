@@ -6,6 +6,7 @@
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 
+use crate::call::header_text;
 use crate::defect::nearest;
 use crate::files::{FilesFolder, Templating};
 use crate::proxy::ProxyDefinition;
@@ -67,8 +68,8 @@ pub(super) fn read(object: &Object<'_>, reply: &Reply, files: &FilesFolder, read
     let Some(node) = object.node("headers") else { return templates };
     for name in reply.headers.keys() {
         let values = reply.headers.get_all(name).iter();
-        let value = |value: &http::HeaderValue| match std::str::from_utf8(value.as_bytes()) {
-            Ok(text) if Template::is_one(text) => match parse(text, node, "headers", reader) {
+        let value = |value: &HeaderValue| match &*header_text(value) {
+            text if Template::is_one(text) => match parse(text, node, "headers", reader) {
                 Ok(template) => HeaderTemplate::Text(template),
                 Err(message) => HeaderTemplate::Broken(message),
             },
@@ -90,8 +91,7 @@ fn proxy_templates(proxy: &ProxyDefinition, object: &Object<'_>, reader: &mut Re
     };
     let base_url = parsed(&proxy.base_url, "proxyBaseUrl");
     let header = |(name, value): &(HeaderName, HeaderValue)| {
-        let text = std::str::from_utf8(value.as_bytes()).ok()?;
-        Some((name.clone(), parsed(text, "additionalProxyRequestHeaders")?))
+        Some((name.clone(), parsed(&header_text(value), "additionalProxyRequestHeaders")?))
     };
     ProxyTemplates { base_url, headers: proxy.additional_headers.iter().filter_map(header).collect() }
 }

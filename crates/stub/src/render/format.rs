@@ -1,7 +1,8 @@
 //! Reads the parts of a response that stubs and profiles share: status, headers, and faults.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
+use crate::call::latin_header_value;
 use crate::reply::ConnectionEnding;
 use crate::source::{Object, Reader, Value};
 
@@ -53,13 +54,13 @@ pub fn headers_of(key: &str, object: &mut Object<'_>, reader: &mut Reader) -> He
                 reader.error_at(value, key, message, "put it in quotes");
                 continue;
             };
-            match (HeaderName::from_bytes(member.key.as_bytes()), HeaderValue::from_bytes(text.as_bytes())) {
-                (Ok(name), Ok(value)) => drop(headers.append(name, value)),
+            match (HeaderName::from_bytes(member.key.as_bytes()), latin_header_value(text)) {
+                (Ok(name), Some(value)) => drop(headers.append(name, value)),
                 (Err(_), _) => {
                     let message = format!("`{}` cannot be the name of a header", member.key);
                     reader.error_at(value, key, message, "use letters, digits and `-`");
                 }
-                (_, Err(_)) => {
+                (_, None) => {
                     let message = format!("the value of header `{}` has a control character", member.key);
                     reader.error_at(value, key, message, "remove it");
                 }

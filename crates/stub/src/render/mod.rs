@@ -74,7 +74,7 @@ impl ResponseDefinition {
     pub fn whole_body(&self) -> Option<&Bytes> {
         match &self.reply.body {
             Body::Bytes(bytes) => Some(bytes),
-            Body::File(_) => None,
+            Body::File(_) | Body::FilePart(..) => None,
         }
     }
 
@@ -84,6 +84,7 @@ impl ResponseDefinition {
             _ if self.templates.is_some() => None,
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
+            Body::FilePart(_, range) => Some(range.end - range.start),
         }
     }
 
@@ -122,7 +123,7 @@ impl ResponseDefinition {
     pub fn heap_bytes(&self) -> usize {
         let body = match &self.reply.body {
             Body::Bytes(bytes) => bytes.len(),
-            Body::File(_) => 0,
+            Body::File(_) | Body::FilePart(..) => 0,
         };
         let templates = if self.templates.is_some() { size_of::<ResponseTemplates>() + 4 * body } else { 0 };
         size_of::<Self>() + body + templates + self.zipped.get().map_or(0, Bytes::len)

@@ -16,7 +16,7 @@ use super::template::Template;
 use super::template::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT_BYTES, QUICK_STEPS, RenderBudget, RenderError};
 use super::template::request_model::RequestModel;
 use super::template::value::TemplateValue;
-use crate::call::Call;
+use crate::call::{Call, latin_header_value};
 use crate::proxy::ProxyDefinition;
 use crate::reply::{Body, Reply};
 use standin_dialect::PathTemplate;
@@ -243,8 +243,8 @@ impl ProxyTemplates {
 }
 
 fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, RenderFailure> {
-    HeaderValue::from_bytes(text.as_bytes())
-        .map_err(|_| RenderFailure::Told(format!("the value of header `{name}` has a control character")))
+    latin_header_value(text)
+        .ok_or_else(|| RenderFailure::Told(format!("the value of header `{name}` has a control character")))
 }
 
 impl From<RenderError> for RenderFailure {

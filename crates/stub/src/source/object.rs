@@ -169,8 +169,9 @@ impl Reader {
             Ok(tree) => return Some(tree),
             Err(error) => error,
         };
-        let mut defect =
-            Defect::error(error.message).pointer(if error.pointer.is_empty() { "/".to_owned() } else { error.pointer });
+        let is_blank = self.text.trim().is_empty();
+        let pointer = if error.pointer.is_empty() && is_blank { "/".to_owned() } else { error.pointer };
+        let mut defect = Defect::error(error.message).pointer(pointer);
         if let Some(help) = error.help {
             defect = defect.help(help);
         }

@@ -1,6 +1,8 @@
 //! Reads `before`, `after` and `equalToDateTime` with their options: formats, truncations, and an
 //! offset from now.
 
+use serde_json::{Map, Value as Json};
+
 use super::operand::{flag, text};
 use crate::matcher::ValueMatcher;
 use crate::matcher::date_time::{DateRelation, DateTimeRule, ExpectedDate};
@@ -85,6 +87,41 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<DateOffset>, Told>
     Ok(unit.map(|unit| DateOffset { amount, unit }))
 }
 
+/// Writes relative dates in the echo of a request pattern as WireMock does: `now` as
+/// `now +0 seconds`, and the offset of a field of its own behind it. A fixed date has no offset.
+pub(super) fn echo_relative_dates(pattern: &mut Json) {
+    match pattern {
+        Json::Array(items) => items.iter_mut().for_each(echo_relative_dates),
+        Json::Object(members) => {
+            for operator in OPERATORS {
+                let Some(Json::String(spelt)) = members.get(operator) else { continue };
+                let spelt = echoed(spelt, members);
+                members.insert(operator.to_owned(), spelt.into());
+                members.retain(|key, _| !matches!(key.as_str(), "expectedOffset" | "expectedOffsetUnit"));
+            }
+            let nested = members.iter_mut().filter(|(key, _)| !VERBATIM.contains(&key.as_str()));
+            nested.for_each(|(_, value)| echo_relative_dates(value));
+        }
+        _ => {}
+    }
+}
+
+fn echoed(spelt: &str, members: &Map<String, Json>) -> String {
+    let number = |value: &Json| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+    let amount = members.get("expectedOffset").and_then(number);
+    let unit = members.get("expectedOffsetUnit").and_then(Json::as_str);
+    match (amount, unit) {
+        _ if !spelt.eq_ignore_ascii_case("now") => spelt.to_owned(),
+        (Some(amount), Some(unit)) => format!("now {amount:+} {}", unit.to_lowercase()),
+        _ => "now +0 seconds".to_owned(),
+    }
+}
+
+const OPERATORS: [&str; 3] = ["before", "after", "equalToDateTime"];
+
+/// Keys whose values are documents of the user.
+const VERBATIM: [&str; 3] = ["customMatcher", "equalToJson", "matchesJsonSchema"];
+
 /// Error that the reader has reported.
 #[derive(Clone, Copy, Debug)]
 struct Told;
@@ -95,6 +132,9 @@ fn accepted<T>(read: Result<T, SyntaxError>, node: &Node, reader: &mut Reader) -
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::echo_relative_dates;
     use crate::matcher::format::value_matcher;
     use crate::source::Reader;
 
@@ -103,6 +143,24 @@ mod tests {
         let node = reader.parse(matcher).expect("JSON");
         let is_read = value_matcher(&node, false, &mut reader).is_some();
         (is_read, reader.into_defects().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn relative_dates_are_echoed_as_by_wiremock() {
+        for (read, echoed) in [
+            (json!({"before": "now"}), json!({"before": "now +0 seconds"})),
+            (json!({"before": "now +3 days"}), json!({"before": "now +3 days"})),
+            (
+                json!([{"and": [{"after": "now", "expectedOffset": -3, "expectedOffsetUnit": "DAYS"}]}]),
+                json!([{"and": [{"after": "now -3 days"}]}]),
+            ),
+            (json!({"before": "2021-06-14", "expectedOffset": 3}), json!({"before": "2021-06-14"})),
+            (json!({"equalToJson": {"before": "now"}}), json!({"equalToJson": {"before": "now"}})),
+        ] {
+            let mut pattern = read.clone();
+            echo_relative_dates(&mut pattern);
+            assert_eq!(pattern, echoed, "{read}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use http::HeaderName;
 use serde_json::{Map, Value as Json};
 
 use super::custom::custom_matcher;
+use super::date_time::echo_relative_dates;
 use super::field::field_rule;
 use super::multipart::multipart_patterns;
 use super::operand::java_regex;
@@ -75,6 +76,7 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
     multipart_patterns(&mut object, &mut clauses, reader);
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("method").or_insert_with(|| "ANY".into());
+    echo.values_mut().for_each(echo_relative_dates);
     (RequestPattern::new(clauses), echo)
 }
 

@@ -10,7 +10,7 @@ use http::header::{COOKIE, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde_json::{Map, Value};
 
-use crate::call::{Call, Peers, Scheme};
+use crate::call::{Call, Peers, Scheme, latin_header_value, raw_target};
 
 /// Error: a JSON document is not a logged request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,11 @@ pub fn parse_logged_request(logged: &Map<String, Value>, body_limit: usize) -> R
     let method = text("method").unwrap_or("GET");
     let method =
         Method::from_bytes(method.as_bytes()).map_err(|_| error("method", method, "write one such as `GET`"))?;
-    let absolute: Option<Uri> = text("absoluteUrl").and_then(|url| url.parse().ok());
+    let absolute: Option<Uri> = text("absoluteUrl").and_then(|url| raw_target::parse(url).ok());
     let uri = match text("url") {
-        Some(url) => url.parse().map_err(|_| error("url", url, "write a path such as `/a?b=c`, percent-encoded"))?,
+        Some(url) => {
+            raw_target::parse(url).map_err(|_| error("url", url, "write a path such as `/a?b=c`, percent-encoded"))?
+        }
         None => absolute.clone().unwrap_or_default(),
     };
     let scheme = text("scheme").or_else(|| absolute.as_ref()?.scheme_str());
@@ -70,7 +72,7 @@ fn headers(logged: &Map<String, Value>) -> Result<HeaderMap, LoggedRequestError>
 }
 
 fn header_value(key: &str, value: &str) -> Result<HeaderValue, LoggedRequestError> {
-    HeaderValue::from_str(value).map_err(|_| error(key, value, "remove line breaks and control characters"))
+    latin_header_value(value).ok_or_else(|| error(key, value, "remove control characters"))
 }
 
 fn texts(value: &Value) -> impl Iterator<Item = &str> {

@@ -4,6 +4,8 @@
 //! lateness of a response is measured when its bytes are handed to the socket. It can also end a
 //! connection as no HTTP server does: by a reset, or with bytes that are not HTTP.
 
+mod request_line;
+
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -16,6 +18,8 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+
+use self::request_line::{RequestLine, with_placeholders};
 
 /// A callback that receives the lateness of a response's first bytes and the intended delay.
 pub type OnLateness = dyn Fn(Duration, Duration) + Send + Sync;
@@ -158,13 +162,16 @@ impl Clock {
         (since != 0).then(|| Instant::now().saturating_duration_since(self.instant(since)))
     }
 
-    fn read_now(&self) {
+    /// Stamps a read, and returns whether its first byte begins a request head.
+    fn read_now(&self) -> bool {
         let since = self.ready_since.as_ref().and_then(|ready_since| ready_since());
         let now = self.nanos(since.unwrap_or_else(Instant::now));
         self.read.store(now, Relaxed);
-        if self.head_since.load(Relaxed) == 0 && self.answering.load(Relaxed) == 0 {
+        let begins = self.head_since.load(Relaxed) == 0 && self.answering.load(Relaxed) == 0;
+        if begins {
             self.head_since.store(now.max(1), Relaxed);
         }
+        begins
     }
 
     fn written_now(&self) {
@@ -200,17 +207,32 @@ pub struct Wire<S> {
     clock: Arc<Clock>,
     /// Bytes read to detect the protocol, to be returned by the next reads.
     ahead: BytesMut,
+    /// The request line of HTTP/1.1 that is being read.
+    line: RequestLine,
+    /// Set if the connection speaks HTTP/1.1.
+    accepts_raw_targets: bool,
 }
 
 impl<S> Wire<S> {
     /// Wraps `stream`; `clock` stamps its reads and writes.
     pub fn new(stream: S, clock: Arc<Clock>) -> Self {
-        Self { stream, clock, ahead: BytesMut::new() }
+        Self { stream, clock, ahead: BytesMut::new(), line: RequestLine::Beyond, accepts_raw_targets: false }
     }
 
     /// Returns the bytes that were read ahead.
     pub fn ahead(&self) -> &[u8] {
         &self.ahead
+    }
+}
+
+impl<S> Wire<S> {
+    /// Accepts characters in the targets of HTTP/1.1 requests that the HTTP library refuses, by
+    /// placeholders.
+    pub fn accept_raw_targets(&mut self) {
+        (self.accepts_raw_targets, self.line) = (true, RequestLine::Method);
+        if let Some(target) = self.line.advance(&self.ahead) {
+            self.ahead = with_placeholders(&self.ahead, target);
+        }
     }
 }
 
@@ -278,7 +300,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if polled.is_ready() && buffer.filled().len() > before {
-            self.clock.read_now();
+            let begins = self.clock.read_now();
+            if begins && self.accepts_raw_targets {
+                self.line = RequestLine::Method;
+            }
+            if self.line != RequestLine::Beyond
+                && let Some(target) = self.line.advance(&buffer.filled()[before..])
+            {
+                self.ahead = with_placeholders(&buffer.filled()[before..], target);
+                buffer.set_filled(before);
+                let count = self.ahead.len().min(buffer.remaining());
+                buffer.put_slice(&self.ahead.split_to(count));
+            }
         }
         polled
     }
