@@ -209,8 +209,11 @@ fn is_wanted(entry: &JournalEntry, spec: &RecordSpec) -> bool {
 }
 
 fn is_proxied(entry: &JournalEntry) -> bool {
-    let stub = if let MatchOutcome::Matched(_, stub) = &entry.outcome { stub.as_ref() } else { None };
-    entry.proxied.is_some() || stub.is_some_and(|stub| stub.response.reply().proxy.is_some())
+    match &entry.outcome {
+        MatchOutcome::Matched(_, Some(stub)) => stub.response.reply().proxy.is_some(),
+        MatchOutcome::Matched(_, None) => entry.answer.is_some(),
+        MatchOutcome::Unmatched => false,
+    }
 }
 
 /// Returns a call with its response; the error says why it cannot become a stub.
@@ -219,13 +222,13 @@ fn exchange(entry: JournalEntry) -> Result<RecordedExchange, String> {
     if entry.is_body_omitted {
         return Err(left_out("its body is longer than the journal"));
     }
-    let (status, headers, body) = match (entry.proxied.as_deref(), &entry.outcome) {
-        (Some(proxied), _) if proxied.is_body_omitted => {
+    let (status, headers, body) = match (entry.answer.as_deref(), &entry.outcome) {
+        (Some(answer), _) if answer.is_body_omitted => {
             return Err(left_out(
                 "its response is not complete in the journal; raise --journal-bytes if it was too long",
             ));
         }
-        (Some(proxied), _) => (proxied.status, proxied.headers.clone(), proxied.body.clone()),
+        (Some(answer), _) => (answer.status, answer.headers.clone(), answer.body.clone()),
         (None, _) if is_proxied(&entry) => return Err(left_out("the service did not respond")),
         (None, MatchOutcome::Unmatched) => (StatusCode::NOT_FOUND, HeaderMap::new(), bytes::Bytes::new()),
         (None, MatchOutcome::Matched(_, Some(stub))) if stub.response.is_fixed() => match &stub.response.reply().body {
@@ -233,7 +236,9 @@ fn exchange(entry: JournalEntry) -> Result<RecordedExchange, String> {
                 let reply = stub.response.reply();
                 (reply.status, reply.headers.clone(), bytes.clone())
             }
-            Body::File(_) => return Err(left_out("its response is a file that is read when it is sent")),
+            Body::File(_) | Body::FilePart(..) => {
+                return Err(left_out("its response is a file that is read when it is sent"));
+            }
         },
         (None, MatchOutcome::Matched(..)) => return Err(left_out("its response is a template, or its stub is gone")),
     };
