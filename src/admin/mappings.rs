@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, Path, Query};
 use hashbrown::HashSet;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -158,7 +158,7 @@ pub(super) async fn remove(
     Extension(control): Extension<Arc<ControlPlane>>,
     body: String,
 ) -> AdminResponse {
-    let (mapping, reader) = match read(&body, &live) {
+    let (mapping, _) = match read(&body, &live) {
         Ok(read) => read,
         Err(refused) => return *refused,
     };
@@ -208,7 +208,7 @@ pub(super) async fn import(
     match stubs.into_iter().map(|stub| persistence::write_if_persistent(&live, stub)).collect::<Result<Vec<_>, _>>() {
         Ok(stubs) => {
             edit.put_all(stubs);
-            empty(StatusCode::OK)
+            with_warnings(empty(StatusCode::OK), &reader)
         }
         Err(error) => persistence::write_error(&error),
     }
@@ -318,19 +318,23 @@ fn never_hit(live: &ServiceState) -> Vec<Arc<Stub>> {
     live.catalog().stubs().into_iter().filter(|stub| stub.hits.total() == 0).cloned().collect()
 }
 
-/// Adds the warnings about a stub that was accepted, in a header: clients refuse members of a body
-/// that WireMock does not have.
+/// Reports what was accepted and is not done: in the log, and in a header of the response, as
+/// clients of WireMock refuse members of a body that WireMock does not have.
 fn with_warnings(mut response: AdminResponse, reader: &Reader) -> AdminResponse {
-    for defect in reader.defects().iter().filter(|defect| !defect.is_error()).take(MAX_WARNINGS) {
-        let help = defect.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-        let text = format!("{}: {}{help}", defect.pointer, defect.message);
+    for warning in reader.defects().iter().filter(|defect| !defect.is_error()).take(MAX_WARNINGS) {
+        let help = warning.help.as_ref().map(|help| format!("; help: {help}")).unwrap_or_default();
+        let text = format!("{}: {}{help}", warning.pointer, warning.message);
+        tracing::warn!("a stub of the admin API: {text}");
         let shown: String =
             text.chars().take(MAX_WARNING_CHARS).map(|c| if c.is_ascii_graphic() { c } else { ' ' }).collect();
         let value = HeaderValue::from_str(&shown).expect("printable ASCII");
-        response.headers_mut().append("standin-warning", value);
+        response.headers_mut().append(WARNING_HEADER, value);
     }
     response
 }
+
+/// Header with a warning about a stub of the request.
+const WARNING_HEADER: HeaderName = HeaderName::from_static("standin-warning");
 
 /// Maximum number of warnings about one stub in the headers of a response.
 const MAX_WARNINGS: usize = 8;

@@ -398,11 +398,7 @@ impl From<&ServeArgs> for Config {
             max_admin_body: args.max_admin_body,
             allows_disk_delete: args.allow_disk_delete,
             watches: !args.no_watch,
-            templating: match (args.global_response_templating, args.disable_response_templating) {
-                (true, _) => Templating::All,
-                (false, true) => Templating::Off,
-                (false, false) => Templating::Named,
-            },
+            templating: Templating::of_flags(args.global_response_templating, args.disable_response_templating),
             max_file_bytes: args.max_file_bytes,
             strict: args.strict,
             proxy: args.proxy.settings(&args.forwarding),

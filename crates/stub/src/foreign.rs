@@ -1,6 +1,8 @@
 //! Recognition of files in `mappings/` that are no stubs: formats of other tools, and answers or
 //! notes that lie there.
 
+use crate::defect::Defect;
+use crate::source::rule::Rule;
 use crate::source::{Node, Reader, Value};
 
 /// A format of another tool, and the way from it to stubs.
@@ -82,7 +84,8 @@ pub(super) fn is_foreign(node: &Node) -> bool {
 /// it is none. A value that is no object is left to the reader of stubs.
 pub(super) fn report_no_stub(node: &Node, reader: &mut Reader) -> bool {
     if let Some(format) = format_of(node) {
-        reader.error(node, format!("this is a file of {}, and no stub", format.name), format.help);
+        let defect = Defect::error(format!("this is a file of {}, and no stub", format.name)).help(format.help);
+        reader.report_here(defect.rule(&Rule::NO_STUB), node);
         return true;
     }
     let Value::Object(_) = &node.value else { return false };
@@ -96,7 +99,8 @@ pub(super) fn report_no_stub(node: &Node, reader: &mut Reader) -> bool {
     } else {
         "write `{\"request\": {…}, \"response\": {…}}`, or move the file out of `mappings/`; bodies belong to `__files/`"
     };
-    reader.error(node, "this is no stub: it has neither `request` nor `response`", help);
+    let defect = Defect::error("this is no stub: it has neither `request` nor `response`").help(help);
+    reader.report_here(defect.rule(&Rule::NO_STUB), node);
     true
 }
 

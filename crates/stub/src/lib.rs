@@ -25,6 +25,7 @@ pub mod source;
 pub mod static_files;
 mod stub;
 pub mod stub_folder;
+pub mod unreachable;
 
 pub use source::defect;
 pub use stub::{FIRST_API_AGE, HitCounter, ScenarioStep, Stub, StubOrigin};

@@ -12,6 +12,9 @@ use crate::defect::Defect;
 pub struct LoadedStubs {
     /// Stubs, each with its rank.
     pub stubs: Vec<Arc<Stub>>,
+    /// Number of stubs that are left out because of errors. A file that cannot be read counts as
+    /// one.
+    pub left_out: usize,
     /// Errors and warnings, in the order of the files.
     pub defects: Vec<Defect>,
 }
@@ -21,5 +24,6 @@ pub fn load(folders: &[StubFolder]) -> LoadedStubs {
     let mut cache = FileCache::new(folders.to_vec());
     let listings = cache.list_files();
     let contents = cache.read(listings);
-    LoadedStubs { stubs: contents.stubs.into_iter().map(|entry| entry.stub).collect(), defects: contents.defects }
+    let stubs = contents.stubs.into_iter().map(|entry| entry.stub).collect();
+    LoadedStubs { stubs, left_out: contents.left_out, defects: contents.defects }
 }

@@ -17,8 +17,9 @@ use super::stub_folder::StubFolder;
 use super::{Stub, StubOrigin};
 use crate::defect::{Defect, SourcePlace};
 use crate::matcher::Rank;
+use crate::source::rule::Rule;
 use crate::source::{Node, Value};
-use standin_files::regular_file::{self, MAX_BYTES};
+use standin_files::regular_file;
 
 /// The name space (RFC 9562, version 5) of ids that are derived from a stub's place.
 const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6a3c_1d52_7f0b_4b0e_9d5a_2c81_e0f4_77b3);
@@ -115,19 +116,12 @@ impl FileMapping {
         let message =
             format!("the id `{stated}` stands in {} too; this stub is served under the id `{id}`", other.label());
         let defect = Defect::served_error(message).help("give it an id of its own, or leave the id out");
-        Some(match place_of(&self.stub, span.clone()) {
-            Some(place) => defect.at(place),
+        let defect = defect.rule(&Rule::DUPLICATE_ID);
+        Some(match self.stub.file_text() {
+            Some((file, text)) => defect.at(SourcePlace { file, text, span: span.clone() }),
             None => defect,
         })
     }
-}
-
-/// Returns a place in the file of a stub, which is read again: to keep the text of every file would
-/// take as much memory as the stubs.
-fn place_of(stub: &Stub, span: Range<usize>) -> Option<SourcePlace> {
-    let StubOrigin::File { path, .. } = &stub.origin else { return None };
-    let text = String::from_utf8(regular_file::read(path, MAX_BYTES).ok()?).ok()?;
-    Some(SourcePlace { file: path.display().to_string().into(), text: text.into(), span })
 }
 
 /// Returns a digest of a file's bytes; 64 bits suffice to tell versions of one file apart.

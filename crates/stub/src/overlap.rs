@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{ScenarioStep, Stub};
 use crate::defect::Defect;
+use crate::source::rule::Rule;
 
 /// Maximum number of clauses of which all subsets are looked up. With more clauses, only the whole
 /// set and the sets without one clause are.
@@ -69,7 +70,7 @@ fn shadowed(stub: &Stub, other: &Stub, is_duplicate: bool) -> Defect {
     } else {
         "remove one of them, or change their `priority`"
     };
-    Defect::warning(message).help(help)
+    stub.located(Defect::warning(message).help(help).rule(&Rule::NEVER_REACHED))
 }
 
 /// Returns the clauses of a request pattern, sorted, each as a line such as `headers.accept

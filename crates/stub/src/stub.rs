@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::defect::{Defect, SourcePlace};
 use crate::files::FilesFolder;
 use crate::format::{self, Reader};
 use crate::matcher::{Rank, RequestPattern};
 use crate::render::{ResponseDefinition, Webhooks};
+use standin_files::regular_file::{self, MAX_BYTES};
 
 /// Age of the oldest stub from the API. Stubs from files have greater ages, so that those of the
 /// API come first among equal priorities.
@@ -165,6 +167,24 @@ impl Stub {
     pub fn is_equivalent_to(&self, other: &Self) -> bool {
         let has_same_document = self.document == other.document || self.json() == other.json();
         has_same_document && self.response.has_body_of(&other.response)
+    }
+
+    /// Returns the name and the text of its file, which is read again: to keep the text of every
+    /// file would take as much memory as the stubs.
+    pub(crate) fn file_text(&self) -> Option<(Arc<str>, Arc<str>)> {
+        let StubOrigin::File { path, .. } = &self.origin else { return None };
+        let text = String::from_utf8(regular_file::read(path, MAX_BYTES).ok()?).ok()?;
+        Some((path.display().to_string().into(), text.into()))
+    }
+
+    /// Returns the defect at the first line of the stub in its file, if it has one.
+    pub(crate) fn located(&self, defect: Defect) -> Defect {
+        let StubOrigin::File { line, .. } = self.origin else { return defect };
+        let Some((file, text)) = self.file_text() else { return defect };
+        let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let length = text[start..].lines().next().map_or(0, |line| line.trim_end().len());
+        let indent = text[start..].len() - text[start..].trim_start().len();
+        defect.at(SourcePlace { file, text, span: start + indent.min(length)..start + length })
     }
 
     /// Returns a short name for messages: file and line, else the quoted name, else the id.

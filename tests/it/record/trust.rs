@@ -43,7 +43,7 @@ fn recorded(own: &CertificateFiles, trusted: &CertificateFiles) -> (u16, String)
     let target = format!("https://localhost:{}", service.address.port());
     let recording = Recording::of(&target, &["--target-ca", trusted.certificate.to_str().expect("UTF-8")]);
     let got = recording.get("/");
-    (got.status, got.text())
+    (got.status, got.text().to_owned())
 }
 
 #[test]

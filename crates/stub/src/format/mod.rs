@@ -7,6 +7,7 @@ mod listeners;
 mod proxy;
 mod response;
 mod templates;
+mod unrendered;
 
 use std::sync::Arc;
 

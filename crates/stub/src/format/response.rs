@@ -18,6 +18,8 @@ use crate::render::format::{fault, headers, status};
 use crate::render::template::Template;
 use crate::render::{Delays, ResponseTemplates};
 use crate::reply::{Body, Dribble, Reply};
+use crate::source::defect::Defect;
+use crate::source::rule::Rule;
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_files::regular_file;
 
@@ -179,7 +181,7 @@ fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut 
         if reader.is_lenient() {
             let message = format!("`{name}` leads out of the folder `__files`");
             let help = "put the file below `__files` and name it from there; until then, calls are answered with 500";
-            reader.served_error_at(node, "bodyFileName", message, help);
+            reader.report(missing_file(message, help), node, "bodyFileName");
         }
         // no file can have this name, so that requests are answered with the error of an unreadable
         // file
@@ -194,12 +196,16 @@ fn body_file(name: &str, object: &Object<'_>, files: &FilesFolder, reader: &mut 
                 if reader.is_lenient() {
                     let message = format!("cannot read `{}`: {error}", path.display());
                     let help = "put the file there, or correct its name; until then, calls are answered with 500";
-                    reader.served_error_at(node, "bodyFileName", message, help);
+                    reader.report(missing_file(message, help), node, "bodyFileName");
                 }
                 Body::File(path)
             }
         },
     }
+}
+
+fn missing_file(message: String, help: &str) -> Defect {
+    Defect::served_error(message).help(help).rule(&Rule::MISSING_BODY_FILE)
 }
 
 fn dribble(object: &mut Object<'_>, reader: &mut Reader) -> Option<Dribble> {

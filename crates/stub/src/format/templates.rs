@@ -6,6 +6,7 @@
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 
+use super::unrendered;
 use crate::call::header_text;
 use crate::defect::nearest;
 use crate::files::{FilesFolder, Templating};
@@ -27,21 +28,17 @@ pub(super) fn is_templated(object: &mut Object<'_>, files: &FilesFolder, reader:
             return false;
         };
         object.echo("transformers", node.to_json());
-        for item in names {
-            if let Some(name) = item.as_str().filter(|name| *name != TRANSFORMER) {
-                let help = match nearest(name, &[TRANSFORMER]) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("standin has the transformer `{TRANSFORMER}`; extensions in Java are not run"),
-                };
-                let message = format!("the transformer `{name}` is not known, and does nothing");
-                reader.warn_at(item, "transformers", message, help);
-            }
-        }
+        unrendered::warn_of_transformers(node, reader);
         names.iter().any(|name| name.as_str() == Some(TRANSFORMER))
     });
     match files.templating {
         Templating::All => true,
-        Templating::Named => is_named,
+        Templating::Named => {
+            if !is_named && reader.is_lenient() {
+                unrendered::warn_of_templates(object, reader);
+            }
+            is_named
+        }
         Templating::Off => false,
     }
 }

@@ -23,6 +23,17 @@ pub enum Templating {
     Off,
 }
 
+impl Templating {
+    /// Returns the setting of the two options of the command line; the first counts.
+    pub fn of_flags(is_global: bool, is_disabled: bool) -> Self {
+        match (is_global, is_disabled) {
+            (true, _) => Self::All,
+            (false, true) => Self::Off,
+            (false, false) => Self::Named,
+        }
+    }
+}
+
 impl FilesFolder {
     /// Creates a folder with the default setting for templates.
     pub fn new(root: impl Into<PathBuf>) -> Self {

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
 use standin_text::{LongWords, wrap};
 
+use super::rule::Rule;
+
 /// An error or warning about a file or a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
@@ -29,6 +31,8 @@ pub struct Defect {
     pub help: Option<String>,
     /// Error code in WireMock's API.
     pub code: u16,
+    /// Kind of the defect.
+    pub rule: &'static Rule,
 }
 
 /// The severity of a defect.
@@ -64,6 +68,7 @@ impl Defect {
             message,
             help: None,
             code: DEFAULT_CODE,
+            rule: &Rule::INVALID,
         }
     }
 
@@ -74,7 +79,7 @@ impl Defect {
 
     /// Returns a warning with this message.
     pub fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(message) }
+        Self { severity: Severity::Warning, rule: &Rule::SUSPICIOUS, ..Self::error(message) }
     }
 
     /// Sets the place in a file.
@@ -102,6 +107,13 @@ impl Defect {
     #[must_use]
     pub fn code(mut self, code: u16) -> Self {
         self.code = code;
+        self
+    }
+
+    /// Sets the kind of the defect.
+    #[must_use]
+    pub fn rule(mut self, rule: &'static Rule) -> Self {
+        self.rule = rule;
         self
     }
 
@@ -165,6 +177,12 @@ impl SourcePlace {
 
     fn before(&self) -> &str {
         &self.text[..boundary(&self.text, self.span.start)]
+    }
+
+    /// Returns the line and column of the end of the span, from 1, counted as for the start.
+    pub fn end(&self) -> (usize, usize) {
+        let end = Self { span: self.span.end.max(self.span.start)..self.span.end, ..self.clone() };
+        (end.line(), end.column())
     }
 
     /// Returns the line in which the span begins, with the part of the span that is in it.

@@ -9,7 +9,7 @@ mod scanner;
 
 use std::ops::Range;
 
-use super::{DocumentError, DocumentLimits, Member, Node, Value, last_wins};
+use super::{DocumentError, DocumentLimits, Member, Node, Value, first_repeated, last_wins};
 pub(super) use scanner::is_number;
 use scanner::{Scanner, truncated_word};
 
@@ -18,11 +18,33 @@ pub fn read_json(text: &str) -> Result<Node, DocumentError> {
     read_json_within(text, DocumentLimits::OTHER)
 }
 
+/// A name that stands again in its object.
+pub(super) struct Repeat {
+    pub(super) name: String,
+    /// Span of the later name, in bytes.
+    pub(super) span: Range<usize>,
+}
+
 /// Parses a value of a limited size.
-pub(super) fn read_json_within(text: &str, limits: DocumentLimits) -> Result<Node, DocumentError> {
+fn read_json_within(text: &str, limits: DocumentLimits) -> Result<Node, DocumentError> {
+    read_json_with_repeats(text, limits, &mut Vec::new())
+}
+
+/// Parses a value of a limited size; adds the names that are repeated in it to `repeats`.
+pub(super) fn read_json_with_repeats(
+    text: &str,
+    limits: DocumentLimits,
+    repeats: &mut Vec<Repeat>,
+) -> Result<Node, DocumentError> {
     let scanner = Scanner::new(text);
-    let mut reader = JsonReader { scanner, open: Vec::new(), is_in_value: true, values: 0, limits };
+    let mut reader = JsonReader { scanner, open: Vec::new(), is_in_value: true, values: 0, limits, repeats };
     reader.document().map_err(|error| error.with_path(reader.steps()))
+}
+
+impl Repeat {
+    fn of(member: &Member) -> Self {
+        Self { name: member.key.clone(), span: member.key_span.clone() }
+    }
 }
 
 struct JsonReader<'t> {
@@ -34,6 +56,8 @@ struct JsonReader<'t> {
     /// Number of values so far.
     values: usize,
     limits: DocumentLimits,
+    /// Names that are repeated, one for each object.
+    repeats: &'t mut Vec<Repeat>,
 }
 
 /// A list or object that has begun and not ended.
@@ -195,7 +219,10 @@ impl JsonReader<'_> {
         let open = self.open.pop()?;
         let value = match open.content {
             JsonContent::List(items) => Value::Array(items),
-            JsonContent::Object(members, ..) => Value::Object(last_wins(members)),
+            JsonContent::Object(members, ..) => {
+                self.repeats.extend(first_repeated(&members).map(Repeat::of));
+                Value::Object(last_wins(members))
+            }
         };
         Some(Node { span: open.start..self.scanner.at(), value })
     }

@@ -7,6 +7,7 @@
 pub mod defect;
 mod json;
 mod object;
+pub mod rule;
 mod yaml;
 
 use std::ops::Range;
@@ -15,7 +16,7 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value as Json};
 
 pub use json::read_json;
-use json::read_json_within;
+use json::{Repeat, read_json_with_repeats};
 pub use object::{Object, Reader, Strictness};
 pub use yaml::read_yaml;
 

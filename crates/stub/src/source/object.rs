@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::defect::{Defect, Severity, SourcePlace, nearest};
-use super::{DocumentError, DocumentLimits, Member, Node, Value, read_json_within, read_yaml};
+use super::rule::Rule;
+use super::{DocumentError, DocumentLimits, Member, Node, Repeat, Value, read_json_with_repeats, read_yaml};
 
 /// A collector of defects while a document is read.
 #[derive(Debug)]
@@ -142,9 +143,14 @@ impl Reader {
         self.push(Defect::warning(message).help(help), node.span.clone(), Some(key));
     }
 
-    /// Reports an error of the field `key` of the current value, which is served nevertheless.
-    pub fn served_error_at(&mut self, node: &Node, key: &str, message: impl Into<String>, help: impl Into<String>) {
-        self.push(Defect::served_error(message).help(help), node.span.clone(), Some(key));
+    /// Reports a defect of the field `key` of the current value.
+    pub fn report(&mut self, defect: Defect, node: &Node, key: &str) {
+        self.push(defect, node.span.clone(), Some(key));
+    }
+
+    /// Reports a defect of the current value.
+    pub fn report_here(&mut self, defect: Defect, node: &Node) {
+        self.push(defect, node.span.clone(), None);
     }
 
     /// Reports an error of the whole document, with its code in WireMock's API.
@@ -155,7 +161,14 @@ impl Reader {
     /// Parses a JSON document; `None` if it does not parse, and then the error is among the
     /// defects.
     pub fn parse(&mut self, text: &str) -> Option<Node> {
-        self.parsed(read_json_within(text, self.limits))
+        let mut repeats = Vec::new();
+        let tree = read_json_with_repeats(text, self.limits, &mut repeats);
+        for Repeat { name, span } in repeats.into_iter().take(if self.is_lenient { MAX_REPEATS } else { 0 }) {
+            let message = format!("the name `{name}` stands twice in this object, and the last value counts");
+            let defect = Defect::warning(message).help("remove one of them").rule(&Rule::REPEATED_NAME);
+            self.push(defect, span, None);
+        }
+        self.parsed(tree)
     }
 
     /// Parses a YAML document; `None` if it does not parse, and then the error is among the
@@ -194,6 +207,9 @@ impl Reader {
         SourcePlace { file: Arc::clone(&self.file), text: Arc::clone(&self.text), span }
     }
 }
+
+/// Maximum number of repeated names that are reported for one file.
+const MAX_REPEATS: usize = 20;
 
 /// An object that is read field by field, and its echo: the fields as WireMock's API returns them.
 #[derive(Debug)]

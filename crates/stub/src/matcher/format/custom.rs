@@ -6,6 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::matcher::Clause;
 use crate::matcher::graphql::{GraphQlRule, OperationName};
+use crate::source::defect::Defect;
+use crate::source::rule::Rule;
 use crate::source::{Node, Reader, read_json};
 use standin_dialect::graphql::GraphQlDocument;
 use standin_dialect::json::JsonEquality;
@@ -77,9 +79,7 @@ fn rule(request: &Map<String, Json>) -> Result<GraphQlRule, String> {
 }
 
 fn warn(node: &Node, message: &str, help: &str, reader: &mut Reader) {
-    if reader.is_lenient() {
-        reader.warn_at(node, "customMatcher", message, help);
-    }
+    reader.report(Defect::warning(message).help(help).rule(&Rule::UNKNOWN_EXTENSION), node, "customMatcher");
 }
 
 /// Name of the matcher of WireMock's GraphQL extension.

@@ -7,6 +7,7 @@ mod date_time;
 mod field;
 mod json_schema;
 mod multipart;
+mod never_matches;
 mod operand;
 pub mod request;
 mod value;

@@ -7,9 +7,12 @@ use super::custom::custom_matcher;
 use super::date_time::echo_relative_dates;
 use super::field::field_rule;
 use super::multipart::multipart_patterns;
+use super::never_matches;
 use super::operand::java_regex;
 use super::value::value_matcher;
 use crate::matcher::{Clause, FieldMatcher, FieldName, MethodRule, RequestPattern, UrlRule, ValueMatcher};
+use crate::source::defect::Defect;
+use crate::source::rule::Rule;
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_dialect::PathTemplate;
 
@@ -74,6 +77,9 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
         clauses.push(custom_matcher(node, reader));
     }
     multipart_patterns(&mut object, &mut clauses, reader);
+    if reader.is_lenient() {
+        never_matches::check_query(node, reader);
+    }
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("method").or_insert_with(|| "ANY".into());
     echo.values_mut().for_each(echo_relative_dates);
@@ -90,7 +96,8 @@ fn method(object: &mut Object<'_>, reader: &mut Reader) -> MethodRule {
     object.echo("method", method.clone().into());
     if reader.is_lenient() && method.chars().any(|c| c.is_ascii_lowercase()) {
         let help = format!("write `{}`", method.to_ascii_uppercase());
-        reader.warn_at(node, "method", format!("`{method}` never matches: methods are upper case"), help);
+        let defect = Defect::warning(format!("`{method}` never matches: methods are upper case")).help(help);
+        reader.report(defect.rule(&Rule::NEVER_MATCHES), node, "method");
     }
     match method.as_str() {
         "ANY" => MethodRule::Any,
@@ -110,6 +117,9 @@ fn url(object: &mut Object<'_>, reader: &mut Reader) -> UrlRule {
                 reader.warn_at(node, key, format!("`{key}` is ignored beside another url field"), help);
             }
             continue;
+        }
+        if reader.is_lenient() {
+            never_matches::check_url(key, &text, node, reader);
         }
         let pattern = |reader: &mut Reader| reader.within(key, |reader| java_regex(&text, node, reader));
         rule = match key {
@@ -138,7 +148,11 @@ fn path_parameters(object: &mut Object<'_>, url: &UrlRule, clauses: &mut Vec<Cla
         }
         return;
     };
+    let spelt = object.node("urlPathTemplate").and_then(Node::as_str).unwrap_or_default();
     for member in parameters.members() {
+        if reader.is_lenient() && member.value.get("absent").is_none() {
+            never_matches::check_path_parameter(&member.key, spelt, &member.value, reader);
+        }
         let rule = reader.within("pathParameters", |reader| {
             reader.within(&member.key, |reader| value_matcher(&member.value, false, reader))
         });
