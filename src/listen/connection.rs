@@ -39,7 +39,7 @@ impl Default for Limits {
         Self {
             head: 64 << 10,
             headers: 512,
-            body: 16 << 20,
+            body: 128 << 20,
             read: Duration::from_secs(30),
             idle: Duration::from_secs(300),
             streams: 10_000,

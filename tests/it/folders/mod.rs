@@ -158,3 +158,10 @@ fn the_ready_line_counts_what_is_left_out_and_strict_refuses() {
     assert_eq!(strict.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&strict.stderr).contains("none are served"));
 }
+
+#[test]
+fn a_large_upload_to_a_plain_stub_is_answered() {
+    let mock = mock_of(&[("mappings/a.json", &stub("/up", "stored"))]);
+    let answer = mock.post("/up", &"x".repeat(20_000_000));
+    assert_eq!((answer.status, answer.text()), (200, "stored".into()));
+}
