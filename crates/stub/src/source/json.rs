@@ -26,7 +26,7 @@ pub(super) struct Repeat {
 }
 
 /// Parses a value of a limited size.
-fn read_json_within(text: &str, limits: DocumentLimits) -> Result<Node, DocumentError> {
+pub(super) fn read_json_within(text: &str, limits: DocumentLimits) -> Result<Node, DocumentError> {
     read_json_with_repeats(text, limits, &mut Vec::new())
 }
 

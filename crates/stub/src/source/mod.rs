@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value as Json};
 
 pub use json::read_json;
-use json::{Repeat, read_json_with_repeats};
+use json::{Repeat, read_json_with_repeats, read_json_within};
 pub use object::{Object, Reader, Strictness};
 pub use yaml::read_yaml;
 
