@@ -35,7 +35,7 @@ pub struct Recording(Mutex<RecordingState>);
 enum RecordingState {
     #[default]
     NeverStarted,
-    Running(RunningRecording),
+    Running(Box<RunningRecording>),
     Stopped,
 }
 
@@ -86,8 +86,11 @@ pub(super) async fn start(
         Err(refused) => return *refused,
     };
     let warnings = doubts(&live, &spec);
-    *state =
-        RecordingState::Running(RunningRecording { spec, proxy_stub, first_ordinal: live.journal().next_ordinal() });
+    *state = RecordingState::Running(Box::new(RunningRecording {
+        spec,
+        proxy_stub,
+        first_ordinal: live.journal().next_ordinal(),
+    }));
     json_answer(StatusCode::OK, &with_warnings(json!({}), &warnings))
 }
 

@@ -40,8 +40,8 @@ impl Answerer {
             return self.finish(reply, Method::OPTIONS, &connection.memory);
         }
         match self.answer_request(slot, connection) {
-            Answering::Now(answer) => Answering::Now(with_headers(answer, added)),
-            Answering::Later(answer) => Answering::Later(Box::pin(async move { with_headers(answer.await, added) })),
+            Answering::Now(answer) => Answering::Now(with_headers(answer, &added)),
+            Answering::Later(answer) => Answering::Later(Box::pin(async move { with_headers(answer.await, &added) })),
         }
     }
 }
@@ -79,10 +79,10 @@ fn preflight(request: &Request<Incoming>, common: &HeaderMap) -> Option<HeaderMa
 }
 
 /// Adds headers to a response before those of the same name that the stub sets.
-fn with_headers(answer: Answer, added: HeaderMap) -> Answer {
+fn with_headers(answer: Answer, added: &HeaderMap) -> Answer {
     answer.map(|mut response| {
         let own = response.headers_mut();
-        for (name, value) in &added {
+        for (name, value) in added {
             let values: Vec<HeaderValue> = own.get_all(name).iter().cloned().collect();
             own.insert(HeaderName::clone(name), value.clone());
             for value in values {

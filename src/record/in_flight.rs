@@ -144,5 +144,5 @@ impl Drop for InFlightCall {
 
 /// Returns the path and query of a URI; `/` if it has none.
 pub(super) fn path_and_query(uri: &Uri) -> PathAndQuery {
-    uri.path_and_query().map(percent_encoded).unwrap_or_else(|| PathAndQuery::from_static("/"))
+    uri.path_and_query().map_or_else(|| PathAndQuery::from_static("/"), percent_encoded)
 }

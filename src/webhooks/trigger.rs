@@ -78,10 +78,9 @@ impl WebhookSender {
 
     fn send(&self, job: WebhookJob) {
         let job = match self.jobs.try_send(job) {
-            Ok(()) => return,
             Err(mpsc::error::TrySendError::Full(job)) => job,
-            // the server ends
-            Err(mpsc::error::TrySendError::Closed(_)) => return,
+            // the queue is closed when the server ends
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
         };
         WebhookCounts::add(&self.counts.dropped);
         let message = format!("the webhooks are dropped: those of {MAX_JOBS} calls wait already");

@@ -184,7 +184,7 @@ impl ServeCommand {
                 self.args.extend([own.to_owned(), count.to_string()]);
             }
             Effect::Args(args) => self.args.extend(args.iter().map(|arg| (*arg).to_owned())),
-            Effect::NoEffect(why) => self.notes.push(format!("--{name} has no effect: {why}")),
+            Effect::Ignored(why) => self.notes.push(format!("--{name} has no effect: {why}")),
             Effect::Refused(what) => return Err(format!("--{name}: {what}")),
             Effect::BuiltIn(_) | Effect::Help | Effect::Version => {}
         }
@@ -251,7 +251,7 @@ fn serve_option(name: &str) -> Option<bool> {
 
 fn unknown(name: &str) -> String {
     let command = Cli::command();
-    let own = command.find_subcommand("serve").into_iter().flat_map(|serve| serve.get_arguments());
+    let own = command.find_subcommand("serve").into_iter().flat_map(clap::Command::get_arguments);
     let own: Vec<String> = own.filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
     let names: Vec<&str> = OPTIONS.iter().map(|option| option.name).chain(own.iter().map(String::as_str)).collect();
     match nearest(name, &names) {

@@ -42,7 +42,7 @@ pub(super) enum Effect {
     /// Nothing to do: this is how standin works.
     BuiltIn(&'static str),
     /// No effect; a line says why.
-    NoEffect(&'static str),
+    Ignored(&'static str),
     /// An error that says what to do instead: to go on would not do what was asked for.
     Refused(&'static str),
     /// Prints the version.
@@ -52,8 +52,8 @@ pub(super) enum Effect {
 }
 
 use Effect::{
-    Args, AtLeast, BindAddress, BuiltIn, Extensions, Help, HttpPort, HttpsPort, Milliseconds, NoEffect, NoHttp,
-    Refused, RootDir, Same, Version,
+    Args, AtLeast, BindAddress, BuiltIn, Extensions, Help, HttpPort, HttpsPort, Ignored, Milliseconds, NoHttp, Refused,
+    RootDir, Same, Version,
 };
 use OptionValue::{Absent, Optional, Required};
 
@@ -73,23 +73,19 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option("container-threads", Required, BuiltIn(NO_THREADS)),
     option("timeout", Optional, BuiltIn("answers take as long as their stubs say")),
     option("disable-optimize-xml-factories-loading", Absent, BuiltIn("there is no Java")),
-    option(
-        "disable-strict-http-headers",
-        Absent,
-        NoEffect("headers that break HTTP are refused by every HTTP library"),
-    ),
+    option("disable-strict-http-headers", Absent, Ignored("headers that break HTTP are refused by every HTTP library")),
     option(
         "https-require-client-cert",
         Absent,
         Refused("client certificates are not checked; put a proxy that does in front"),
     ),
-    option("truststore-type", Required, NoEffect("client certificates are not checked")),
-    option("truststore-password", Required, NoEffect("client certificates are not checked")),
-    option("https-truststore", Required, NoEffect("client certificates are not checked")),
-    option("keystore-type", Required, NoEffect(NO_KEYSTORE)),
-    option("keystore-password", Required, NoEffect(NO_KEYSTORE)),
-    option("key-manager-password", Required, NoEffect(NO_KEYSTORE)),
-    option("https-keystore", Required, NoEffect(NO_KEYSTORE)),
+    option("truststore-type", Required, Ignored("client certificates are not checked")),
+    option("truststore-password", Required, Ignored("client certificates are not checked")),
+    option("https-truststore", Required, Ignored("client certificates are not checked")),
+    option("keystore-type", Required, Ignored(NO_KEYSTORE)),
+    option("keystore-password", Required, Ignored(NO_KEYSTORE)),
+    option("key-manager-password", Required, Ignored(NO_KEYSTORE)),
+    option("https-keystore", Required, Ignored(NO_KEYSTORE)),
     option("proxy-all", Required, Same("--proxy-all")),
     option("preserve-host-header", Absent, Same("--preserve-host-header")),
     option("preserve-user-agent-proxy-header", Absent, Same("--preserve-user-agent-proxy-header")),
@@ -115,10 +111,10 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option("print-all-network-traffic", Absent, Args(&["--log", "trace"])),
     option("disable-banner", Absent, BuiltIn("there is no banner")),
     option("disable-request-logging", Absent, BuiltIn("calls are not logged unless it is asked for")),
-    option("enable-browser-proxying", Absent, NoEffect(NO_FORWARD_PROXY)),
-    option("ca-keystore", Required, NoEffect(NO_FORWARD_PROXY)),
-    option("ca-keystore-password", Required, NoEffect(NO_FORWARD_PROXY)),
-    option("ca-keystore-type", Required, NoEffect(NO_FORWARD_PROXY)),
+    option("enable-browser-proxying", Absent, Ignored(NO_FORWARD_PROXY)),
+    option("ca-keystore", Required, Ignored(NO_FORWARD_PROXY)),
+    option("ca-keystore-password", Required, Ignored(NO_FORWARD_PROXY)),
+    option("ca-keystore-type", Required, Ignored(NO_FORWARD_PROXY)),
     option(
         "trust-all-proxy-targets",
         Absent,
@@ -133,21 +129,17 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option(
         "max-request-journal-entries",
         Required,
-        NoEffect("the journal is bounded by its size, 64 MiB; --journal-bytes N changes it"),
+        Ignored("the journal is bounded by its size, 64 MiB; --journal-bytes N changes it"),
     ),
     option(
         "logged-response-body-size-limit",
         Required,
-        NoEffect("the journal is bounded by its size, 64 MiB; --journal-bytes N changes it"),
+        Ignored("the journal is bounded by its size, 64 MiB; --journal-bytes N changes it"),
     ),
     option("extensions", Required, Extensions),
     option("disable-extensions-scanning", Absent, BuiltIn("there are no Java extensions")),
     option("jetty-acceptor-threads", Required, BuiltIn(NO_THREADS)),
-    option(
-        "jetty-accept-queue-size",
-        Required,
-        NoEffect("the operating system's limit of waiting connections is used"),
-    ),
+    option("jetty-accept-queue-size", Required, Ignored("the operating system's limit of waiting connections is used")),
     option("jetty-header-buffer-size", Required, AtLeast("--max-head", 8192)),
     option("jetty-header-request-size", Required, AtLeast("--max-head", 8192)),
     option("jetty-header-response-size", Required, BuiltIn(NO_BUFFER)),
@@ -160,30 +152,30 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option(
         "permitted-system-keys",
         Optional,
-        NoEffect("`systemValue` reads variables whose names begin with `wiremock` alone, as WireMock does by default"),
+        Ignored("`systemValue` reads variables whose names begin with `wiremock` alone, as WireMock does by default"),
     ),
-    option("filename-template", Required, NoEffect("files of saved stubs are named by name or method, url and id")),
+    option("filename-template", Required, Ignored("files of saved stubs are named by name or method, url and id")),
     option("async-response-enabled", Required, BuiltIn(NO_THREADS)),
     option("async-response-threads", Required, BuiltIn(NO_THREADS)),
     option("webhook-threadpool-size", Required, Same("--webhook-threadpool-size")),
-    option("use-chunked-encoding", Required, NoEffect("a length that is known is sent as `Content-Length`")),
+    option("use-chunked-encoding", Required, Ignored("a length that is known is sent as `Content-Length`")),
     option(
         "disable-gzip",
         Absent,
-        NoEffect(
+        Ignored(
             "long answers are compressed for clients that accept it; a stub opts out by the header `Content-Encoding: none`",
         ),
     ),
-    option("enable-stub-cors", Absent, NoEffect("give stubs the header `Access-Control-Allow-Origin`")),
+    option("enable-stub-cors", Absent, Ignored("give stubs the header `Access-Control-Allow-Origin`")),
     option("max-http-client-connections", Required, BuiltIn("connections to services are opened as they are needed")),
     option("disable-connection-reuse", Optional, BuiltIn("connections to services are reused")),
     option("admin-api-basic-auth", Required, Same("--admin-api-basic-auth")),
     option("admin-api-require-https", Absent, Same("--admin-api-require-https")),
     option("version", Absent, Version),
     option("help", Absent, Help),
-    option("websocket-idle-timeout", Required, NoEffect("there are no WebSocket stubs")),
-    option("websocket-max-text-message-size", Required, NoEffect("there are no WebSocket stubs")),
-    option("websocket-max-binary-message-size", Required, NoEffect("there are no WebSocket stubs")),
+    option("websocket-idle-timeout", Required, Ignored("there are no WebSocket stubs")),
+    option("websocket-max-text-message-size", Required, Ignored("there are no WebSocket stubs")),
+    option("websocket-max-binary-message-size", Required, Ignored("there are no WebSocket stubs")),
 ];
 
 const fn option(name: &'static str, value: OptionValue, effect: Effect) -> WireMockOption {
@@ -211,7 +203,7 @@ impl WireMockOption {
             Extensions => "names of Java classes are reported".to_owned(),
             Same(name) | Milliseconds(name) | AtLeast(name, _) => format!("as {name} of standin serve"),
             Args(args) => format!("as {} of standin serve", args.join(" ")),
-            BuiltIn(why) | NoEffect(why) => format!("no effect: {why}"),
+            BuiltIn(why) | Ignored(why) => format!("no effect: {why}"),
             Refused(what) => format!("refused: {what}"),
             Version => "print the version".to_owned(),
             Help => "print this".to_owned(),

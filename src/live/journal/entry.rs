@@ -243,7 +243,7 @@ pub(super) fn decode(
     let (is_body_omitted, is_beyond_valid) = (flags & BODY_OMITTED_FLAG != 0, flags & BEYOND_VALID_FLAG != 0);
     let id = entry_id(salt, ordinal);
     let sub_events = Vec::new();
-    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, answer, sub_events }
+    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, sub_events, answer }
 }
 
 /// Decodes only the method and URL of the entry at the beginning of these bytes.

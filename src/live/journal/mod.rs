@@ -261,7 +261,9 @@ impl Journal {
         let mut removed = self.removed.lock_unpoisoned();
         let ordinals: Vec<u64> = ordinals.into_iter().collect();
         let mut sub_events = self.sub_events.lock_unpoisoned();
-        ordinals.iter().for_each(|ordinal| sub_events.remove(*ordinal));
+        for ordinal in &ordinals {
+            sub_events.remove(*ordinal);
+        }
         drop(sub_events);
         removed.extend(ordinals);
         if let Some(oldest) = oldest {

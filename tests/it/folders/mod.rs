@@ -39,7 +39,7 @@ fn what_is_broken_is_left_out_alone() {
         ("mappings/net.json", r#"{"Request": {"Path": "/n"}, "Response": {"StatusCode": 200}}"#),
         ("mappings/latin.json", "{}"),
     ]);
-    assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("A".into(), "B".into()));
+    assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("A", "B"));
     for url in ["/bad", "/filter", "/other", "/n"] {
         assert_eq!(mock.get(url).status, 404, "{url}");
     }
@@ -68,7 +68,7 @@ fn a_missing_body_file_fails_its_stub_alone_and_is_named() {
 #[test]
 fn stubs_with_one_id_are_all_served() {
     let mock = mock_of(&[("mappings/a.json", &with_id(ID, "/a", "A")), ("mappings/b.json", &with_id(ID, "/b", "B"))]);
-    assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("A".into(), "B".into()));
+    assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("A", "B"));
     let ids = || {
         let mappings = mock.get("/__admin/mappings").json()["mappings"].clone();
         let mut ids: Vec<_> = mappings.as_array().expect("a list").iter().map(|stub| stub["id"].to_string()).collect();
@@ -83,10 +83,10 @@ fn stubs_with_one_id_are_all_served() {
     // a third one that comes later, and then the first goes
     write(mock.root.path(), "mappings/c.json", &with_id(ID, "/c", "C"));
     eventually("the third is served", || mock.get("/c").text() == "C");
-    assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("A".into(), "B".into()));
+    assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("A", "B"));
     fs::remove_file(mock.root.path().join("mappings/a.json")).expect("writable");
     eventually("the first is gone", || mock.get("/a").status == 404);
-    assert_eq!((mock.get("/b").text(), mock.get("/c").text()), ("B".into(), "C".into()));
+    assert_eq!((mock.get("/b").text(), mock.get("/c").text()), ("B", "C"));
     assert!(ids().contains(&format!("\"{ID}\"")), "the second has the id now");
 }
 
@@ -102,7 +102,7 @@ fn a_file_that_becomes_broken_keeps_its_own_last_good_version() {
         eventually("the error is reported", || status() == "failed");
         // a reset reads the files, and keeps it as well
         assert_eq!(mock.post("/__admin/mappings/reset", "").status, 200);
-        assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("1".into(), round.into()));
+        assert_eq!((mock.get("/a").text(), mock.get("/b").text()), ("1", round));
     }
     write(mock.root.path(), "mappings/a.json", &stub("/a", "4"));
     eventually("it is good again", || mock.get("/a").text() == "4" && status() == "ok");
@@ -163,5 +163,5 @@ fn the_ready_line_counts_what_is_left_out_and_strict_refuses() {
 fn a_large_upload_to_a_plain_stub_is_answered() {
     let mock = mock_of(&[("mappings/a.json", &stub("/up", "stored"))]);
     let answer = mock.post("/up", &"x".repeat(20_000_000));
-    assert_eq!((answer.status, answer.text()), (200, "stored".into()));
+    assert_eq!((answer.status, answer.text()), (200, "stored"));
 }

@@ -34,7 +34,7 @@ fn options_and_their_variable_take_effect() {
     let joined = format!("--root-dir={dir}");
     for args in [&["--root-dir", dir][..], &["wiremock", &joined, "--disable-banner", "--container-threads", "50"]] {
         let process = start(args, &[]);
-        assert_eq!((process.get("/a").text(), process.get("/t").text()), ("A".into(), "{{request.method}}".into()));
+        assert_eq!((process.get("/a").text(), process.get("/t").text()), ("A", "{{request.method}}"));
         assert_eq!(process.get("/__admin/requests").json()["meta"]["total"], 2);
     }
     let options = format!("--root-dir {dir} --global-response-templating --no-request-journal");

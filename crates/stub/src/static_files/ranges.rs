@@ -88,19 +88,20 @@ mod tests {
     #[test]
     fn ranges_are_parsed_as_by_jetty() {
         for (header, expected) in [
-            ("bytes=0-4", vec![0..5]),
-            ("bytes= 0 - 4 ", vec![0..5]),
-            ("0-4", vec![0..5]),
-            ("bytes=5-", vec![5..20]),
-            ("bytes=-5", vec![15..20]),
-            ("bytes=-100", vec![0..20]),
-            ("bytes=19-100", vec![19..20]),
-            ("bytes=0-4,100-200", vec![0..5]),
-            ("bytes=0-4,5-9", vec![0..5, 5..10]),
-            ("bytes=5-9,0-2", vec![5..10, 0..3]),
-            ("bytes=5-9,0-2,2-6", vec![0..10]),
+            ("bytes=0-4", &[(0, 5)][..]),
+            ("bytes= 0 - 4 ", &[(0, 5)][..]),
+            ("0-4", &[(0, 5)][..]),
+            ("bytes=5-", &[(5, 20)][..]),
+            ("bytes=-5", &[(15, 20)][..]),
+            ("bytes=-100", &[(0, 20)][..]),
+            ("bytes=19-100", &[(19, 20)][..]),
+            ("bytes=0-4,100-200", &[(0, 5)][..]),
+            ("bytes=0-4,5-9", &[(0, 5), (5, 10)][..]),
+            ("bytes=5-9,0-2", &[(5, 10), (0, 3)][..]),
+            ("bytes=5-9,0-2,2-6", &[(0, 10)][..]),
         ] {
-            assert_eq!(satisfiable(&[header], 20), expected, "{header}");
+            let found: Vec<_> = satisfiable(&[header], 20).iter().map(|range| (range.start, range.end)).collect();
+            assert_eq!(found, expected, "{header}");
         }
         for header in ["bytes=100-200", "bytes=5-2", "bytes=-0", "bytes=abc", "lines=1-2", "bytes=0-4,x", "bytes=1-2-3"]
         {
