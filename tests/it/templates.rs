@@ -108,7 +108,8 @@ fn a_template_that_does_not_parse_is_a_defect_of_its_file() {
     let stubs =
         stub("/a", r#"{"transformers": ["response-template"], "body": "{{#if true}}x", "headers": {"X": "{{x 'y}}"}}"#);
     let root = folder(&[("mappings/stubs.json", &stubs)]);
-    let Err(StartError::Stubs(defects)) = Server::bind(Config::new(root.path())) else { panic!("it has defects") };
+    let config = Config { strict: true, ..Config::new(root.path()) };
+    let Err(StartError::Stubs(defects)) = Server::bind(config) else { panic!("it has defects") };
     let mut told = String::new();
     for defect in &defects {
         let _ = writeln!(told, "{defect}");

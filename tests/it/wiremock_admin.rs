@@ -118,7 +118,7 @@ fn a_save_writes_edits_of_stubs_that_came_from_files() {
 #[test]
 fn errors_have_the_titles_and_pointers_of_wiremock() {
     let id = "11111111-1111-1111-1111-111111111111";
-    let mock = Mock::with(&format!(r#"{{"id": "{id}"}}"#));
+    let mock = Mock::with(&format!(r#"{{"id": "{id}", "request": {{}}}}"#));
     let refused = |body: &str| {
         let refused = mock.post("/__admin/mappings", body);
         assert_eq!(refused.status, 422, "{body}");

@@ -51,9 +51,9 @@ fn files_that_are_not_regular_are_reported_at_the_start() {
             let planted = root.path().join(name);
             fs::create_dir_all(planted.parent().expect("below the root")).expect("writable");
             plant(&planted);
-            for command in ["serve", "check"] {
-                let (code, told) = run(&[command, path(&root)]);
-                assert!(code == Some(1) && told.contains(kind) && told.contains(name), "{command} {name}: {told}");
+            for command in [&["serve", "--strict"][..], &["check"]] {
+                let (code, told) = run(&[command, &[path(&root)]].concat());
+                assert!(code == Some(1) && told.contains(kind) && told.contains(name), "{command:?} {name}: {told}");
             }
         }
     }
@@ -65,7 +65,7 @@ fn a_body_file_that_is_not_regular_is_reported_at_the_start() {
     for (kind, plant) in PLANTS.into_iter().filter(|(kind, _)| !kind.starts_with("--")) {
         let root = folder(&[("mappings/a.json", stub)]);
         plant(&root.path().join("__files/x.txt"));
-        let (code, told) = run(&["serve", path(&root)]);
+        let (code, told) = run(&["serve", "--strict", path(&root)]);
         // a link out of the folder is refused before its target is opened
         let is_named = told.contains(kind) || told.contains("leads out of the folder");
         assert!(code == Some(1) && is_named && told.contains("x.txt"), "{told}");
@@ -152,7 +152,7 @@ fn a_tape_that_is_no_regular_file_is_reported() {
 fn the_size_limit_of_files_is_an_option() {
     let long = format!(r#"{{"request": {{"url": "/a"}}, "response": {{"body": "{}"}}}}"#, "x".repeat(5_000));
     let root = folder(&[("mappings/a.json", &long)]);
-    let (code, told) = run(&["serve", path(&root), "--max-file-bytes", "5000"]);
+    let (code, told) = run(&["serve", "--strict", path(&root), "--max-file-bytes", "5000"]);
     assert!(code == Some(1) && told.contains("--max-file-bytes"), "{told}");
     let (code, told) = run(&["check", path(&root), "--max-file-bytes", "5000"]);
     assert!(code == Some(1) && told.contains("--max-file-bytes"), "{told}");

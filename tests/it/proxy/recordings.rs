@@ -121,17 +121,13 @@ fn what_cannot_be_recorded_is_reported() {
     let warnings = taken["warnings"].to_string();
     assert!(warnings.contains("`shorten`") && warnings.contains("GET /long is left out"), "{warnings}");
     for (spec, expected) in [
-        ("", "/"),
-        ("{bad", "/"),
-        ("{\"outputFormat\": \"nope\"}", "/outputFormat"),
-        ("{\"filters\": {\"ids\": [\"x\"]}}", "/filters/ids/0"),
+        ("", json!("/")),
+        ("{bad", json!(null)),
+        ("{\"outputFormat\": \"nope\"}", json!("/outputFormat")),
+        ("{\"filters\": {\"ids\": [\"x\"]}}", json!("/filters/ids/0")),
     ] {
         let refused = mock.post("/__admin/recordings/start", spec);
-        assert_eq!(
-            (refused.status, &refused.json()["errors"][0]["source"]["pointer"]),
-            (422, &json!(expected)),
-            "{spec}"
-        );
+        assert_eq!((refused.status, &refused.json()["errors"][0]["source"]["pointer"]), (422, &expected), "{spec}");
     }
     assert_eq!(status(&mock), "NeverStarted");
 }

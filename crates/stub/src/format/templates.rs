@@ -16,9 +16,6 @@ use crate::render::{BodyTemplate, HeaderTemplate, ProxyTemplates, ResponseTempla
 use crate::reply::{Body, Reply};
 use crate::source::{Node, Object, Reader, Value};
 
-/// Name of the only transformer that standin has.
-const TRANSFORMER: &str = "response-template";
-
 /// Returns true if the reply is to be rendered.
 pub(super) fn is_templated(object: &mut Object<'_>, files: &FilesFolder, reader: &mut Reader) -> bool {
     let is_named = object.node("transformers").is_some_and(|node| {
@@ -29,7 +26,7 @@ pub(super) fn is_templated(object: &mut Object<'_>, files: &FilesFolder, reader:
         };
         object.echo("transformers", node.to_json());
         unrendered::warn_of_transformers(node, reader);
-        names.iter().any(|name| name.as_str() == Some(TRANSFORMER))
+        names.iter().any(|name| name.as_str() == Some(unrendered::TEMPLATES))
     });
     match files.templating {
         Templating::All => true,

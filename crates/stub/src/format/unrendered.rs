@@ -2,18 +2,21 @@
 //! templates in a stub that names no transformer.
 
 use crate::render::helper_names;
-use crate::source::defect::Defect;
+use crate::source::defect::{Defect, nearest};
 use crate::source::rule::Rule;
 use crate::source::{Node, Object, Reader, Value};
 
 /// Name of the transformer that renders templates.
-const TEMPLATES: &str = "response-template";
+pub(super) const TEMPLATES: &str = "response-template";
 
 /// Warns of transformers that standin does not have.
 pub(super) fn warn_of_transformers(names: &Node, reader: &mut Reader) {
     for name in names.items().iter().filter_map(Node::as_str).filter(|name| *name != TEMPLATES) {
         let message = format!("the transformer `{name}` is unknown, and the response is sent without it");
-        let help = format!("standin has `{TEMPLATES}`; classes of Java do not run here");
+        let help = match nearest(name, &[TEMPLATES]) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("standin has `{TEMPLATES}`; classes of Java do not run here"),
+        };
         reader.report(Defect::warning(message).help(help).rule(&Rule::UNKNOWN_EXTENSION), names, "transformers");
     }
 }
