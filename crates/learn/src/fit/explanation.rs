@@ -12,6 +12,7 @@ use super::prepare::workload::{ExcludedCalls, Workload};
 use super::report::findings::{Finding, rules};
 use super::search::delay_center::DelayCenterFit;
 use super::search::holdout_validation::{HoldoutSplit, Stratum};
+use super::search::layered::LayeredFit;
 use super::search::load_dependent_rate::LoadDependentFit;
 use super::search::model_search::{ModelRanking, ScoredModel};
 use super::search::single_station::SingleStationFit;
@@ -42,6 +43,8 @@ pub(crate) struct Explanation {
     station: StationModel,
     /// Service rate by the number of calls inside, where that replaces a number of workers.
     pub(crate) curve: Option<RateCurve>,
+    /// Pool and slow-down, where those replace the single station.
+    pub(crate) layered: Option<LayeredFit>,
     /// Range of workers that explain the recording as well as `chosen`.
     accepted_workers: Option<(u32, u32)>,
     pub(crate) candidates: Vec<Candidate>,
@@ -92,6 +95,7 @@ impl Explanation {
             chosen: fit.scored,
             station: fit.scored.model,
             curve: None,
+            layered: None,
             accepted_workers: fit.accepted_workers(ranking, work),
             findings: rules::for_single_station(&fit, ranking, split, work),
             valid: prepared.valid_range(fit.scored.model, &fit.demands),
@@ -103,20 +107,68 @@ impl Explanation {
         }
     }
 
-    /// Replaces an unsatisfactory single station by a load-dependent rate, or else searches for a
-    /// tandem queue.
+    /// Replaces an unsatisfactory single station by a layered queue or a load-dependent rate, or
+    /// else searches for a tandem queue.
     pub(crate) fn try_more_parameters(&mut self, prepared: &Prepared<'_>) -> Option<TandemSearch> {
         let Prepared { work, ranking, .. } = prepared;
         let is_open = rules::suggests_more_parameters(&self.findings, self.chosen, ranking);
         let split = prepared.split.as_ref().filter(|_| is_open)?;
-        let fit = LoadDependentFit::find(work, split);
-        match fit.filter(|fit| fit.is_better(self.chosen, &self.strata, ranking.chance.0)) {
-            Some(fit) => {
-                self.replace_with_load_dependent_rate(fit, prepared);
+        let layered = LayeredFit::find(work, split, &[work.round_trip, self.chosen.model.outside], ranking.tolerance());
+        if let (Ok(rates), Some(fit)) = (std::env::var("RATES"), &layered) {
+            let pools = crate::fit::simulation::DemandSampler::new(work, &fit.demands, |call| work.counted[call]);
+            let b: Vec<String> = fit.model.slowdowns.iter().map(|b| format!("{b:.3}")).collect();
+            eprintln!("LAYERED {} effect {:.4} base {:.4} {} scale {} b {} others {:?} capacity {:?} better {}", fit.model.name(), fit.effect, self.chosen.effect, self.chosen.model, fit.scale, b.join(" "), fit.others, fit.capacity, fit.is_better(self.chosen.effect, &self.strata, ranking.tolerance()));
+            for rate in rates.split(',') {
+                let rate: f64 = rate.parse().unwrap();
+                let mut q = [0.0; 3];
+                for seed in 0..5 {
+                    let mut w2 = work.clone();
+                    use rand::RngExt as _;
+                    let mut rng = standin_model::draws::Draws::new(900 + seed).at(3, 7);
+                    let n = (rate * 20.0) as usize;
+                    w2.arrivals.clear(); w2.operations.clear();
+                    let mut now = 0.0;
+                    for _ in 0..n { now += -(1.0 - rng.random::<f64>()).ln() / rate * 1e9; w2.arrivals.push(now); w2.operations.push(work.operations[rng.random_range(0..work.len())]); }
+                    let mut l = super::search::layered::simulation::run(&fit.model, &pools, &w2, seed);
+                    l.sort_by(f64::total_cmp);
+                    for (a, p) in q.iter_mut().zip([0.5, 0.95, 0.99]) { *a += l[(p * l.len() as f64) as usize] / 5e6; }
+                }
+                eprintln!("  LAYERED AT {rate}: {q:.1?}");
+            }
+        }
+        let layered = layered.filter(|fit| fit.is_better(self.chosen.effect, &self.strata, ranking.tolerance()));
+        let curve = LoadDependentFit::find(work, split);
+        let curve = curve.filter(|fit| fit.is_better(self.chosen, &self.strata, ranking.chance.0));
+        match (layered, curve) {
+            // a law of two numbers is simpler than a rate for each population
+            (Some(fit), Some(curve)) if curve.is_clearly_better(fit.effect, &fit.strata, ranking.tolerance()) => {
+                self.replace_with_load_dependent_rate(curve, prepared);
                 None
             }
-            None => Some(TandemSearch::new(work, self.chosen.model, split)),
+            (Some(fit), _) => {
+                let is_explained = !rules::leaves_open(&fit, ranking.chance.0);
+                self.replace_with_layered_queue(fit, prepared);
+                (!is_explained).then(|| TandemSearch::new(work, self.chosen.model, split))
+            }
+            (None, Some(curve)) => {
+                self.replace_with_load_dependent_rate(curve, prepared);
+                None
+            }
+            (None, None) => Some(TandemSearch::new(work, self.chosen.model, split)),
         }
+    }
+
+    fn replace_with_layered_queue(&mut self, fit: LayeredFit, prepared: &Prepared<'_>) {
+        self.valid.utilization = fit.capacity.map(|capacity| utilization(&prepared.work, capacity));
+        rules::replace_with_layered_queue(&mut self.findings, &fit, prepared.ranking.chance.0);
+        self.demands.clone_from(&fit.demands);
+        (self.effect, self.is_light_load) = (fit.effect, false);
+        self.strata.clone_from(&fit.strata);
+        self.station = match fit.model.workers {
+            Some(workers) => StationModel { discipline: QueueDiscipline::Fifo, workers, outside: fit.model.outside },
+            None => StationModel { discipline: QueueDiscipline::Sharing, workers: fit.model.cores, outside: fit.model.outside },
+        };
+        self.layered = Some(fit);
     }
 
     fn replace_with_load_dependent_rate(&mut self, fit: LoadDependentFit, prepared: &Prepared<'_>) {
@@ -137,7 +189,14 @@ impl Explanation {
         let is_clear = !self.findings.iter().chain(about_tapes).any(Finding::blurs_tails);
         let clear = is_clear.then_some(self.chosen.model);
         let Prepared { traces, operations, work, .. } = prepared;
-        operation_tables(work, &self.demands, operations, traces, &limits.found, clear)
+        let mut tables = operation_tables(work, &self.demands, operations, traces, &limits.found, clear);
+        if let Some(layered) = &self.layered {
+            for operation in &mut tables.operations {
+                layered.describe(operation, operations[operation.name.as_str()] as usize);
+            }
+            layered.describe_default(&mut tables.default, work);
+        }
+        tables
     }
 
     /// Replaces an unsatisfactory single station by a delay center and a queue, or by the tandem
@@ -153,7 +212,9 @@ impl Explanation {
         // autocorrelated demands also make calls that arrive together alike
         let has_slow_spells = tables.operations.iter().any(|operation| operation.autocorrelation.is_some());
         let tandem = search.as_ref().filter(|_| !has_slow_spells).and_then(TandemSearch::found);
-        let is_explained = has_slow_spells || self.is_light_load || self.curve.is_some() || tandem.is_some();
+        let is_layered = self.layered.as_ref().is_some_and(|fit| !rules::leaves_open(fit, ranking.chance.0));
+        let is_explained =
+            has_slow_spells || self.is_light_load || self.curve.is_some() || tandem.is_some() || is_layered;
         let is_suspected = !is_explained && rules::suggests_delay_center(&self.findings, self.chosen, ranking, work);
         let delay_center = is_suspected.then(|| DelayCenterFit::find(work, self.station, split));
         if let Some(fit) = delay_center.flatten() {
@@ -171,6 +232,7 @@ impl Explanation {
         prepared: &Prepared<'_>,
         tables: &mut OperationTables,
     ) {
+        self.forget_layers(tables);
         let work = &prepared.work;
         self.strata = prepared.split.as_ref().map(|split| fit.strata(split, work)).unwrap_or_default();
         rules::replace_with_delay_center(&mut self.findings, fit, &self.strata);
@@ -184,7 +246,15 @@ impl Explanation {
         tables.default.set_delay(demand, outside);
     }
 
+    fn forget_layers(&mut self, tables: &mut OperationTables) {
+        self.layered = None;
+        for operation in tables.operations.iter_mut().chain([&mut tables.default]) {
+            operation.slowdown = None;
+        }
+    }
+
     fn replace_with_tandem_queue(&mut self, fit: &TandemFit, prepared: &Prepared<'_>, tables: &mut OperationTables) {
+        self.forget_layers(tables);
         self.strata.clone_from(&fit.strata);
         rules::replace_with_tandem_queue(&mut self.findings, fit);
         self.valid.utilization = Some(utilization(&prepared.work, fit.capacity));
@@ -202,6 +272,9 @@ impl Explanation {
             let station = StationModel { discipline: QueueDiscipline::Sharing, workers: 1, outside: 0.0 };
             return (station, None);
         }
+        if let Some(layered) = &self.layered {
+            return (self.station, layered.model.workers);
+        }
         let has_workers = self.station.discipline != QueueDiscipline::Unlimited;
         (self.station, has_workers.then_some(self.station.workers))
     }
@@ -209,7 +282,8 @@ impl Explanation {
     /// Returns the range of workers that explain the recording about as well, unless the model is
     /// not the single station that the range belongs to.
     pub(crate) fn accepted(&self, tables: &OperationTables) -> Option<(u32, u32)> {
-        let is_single = self.curve.is_none() && tables.default.front.is_none() && self.station == self.chosen.model;
+        let is_single = self.layered.is_none()
+            && self.curve.is_none() && tables.default.front.is_none() && self.station == self.chosen.model;
         self.accepted_workers.filter(|_| is_single)
     }
 }

@@ -62,12 +62,14 @@ impl Fitted {
         explanation.findings.extend(about_tapes);
         rules::put_drift_first(&mut explanation.findings);
         let (station, workers) = explanation.reported_station();
+        let cores = explanation.layered.as_ref().map(|layered| layered.model.cores);
         Ok(Self {
             service: service.to_owned(),
             discipline: station.discipline,
             workers,
             accepted: explanation.accepted(&tables),
             curve: explanation.curve,
+            cores,
             outside: time::from_nanos(station.outside),
             effect: explanation.effect,
             chance: prepared.ranking.chance.0,

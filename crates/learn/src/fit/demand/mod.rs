@@ -45,6 +45,9 @@ pub struct OperationFit {
     /// Demand on the front station before the workers, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub front: Option<DemandTable>,
+    /// Slow-down by each further call in service per core, in layered queues: 1 shares the cores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slowdown: Option<f64>,
     /// Response classes with a demand of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ResponseClass>,
@@ -182,7 +185,7 @@ impl OperationFit {
             let own = ResponseClass::new(status, demands, all, false);
             if few { ResponseClass { demand: demand.clone(), ..own } } else { own }
         }));
-        Self { name, samples, demand, tail, outside: None, front: None, classes, transfer, autocorrelation: None }
+        Self { name, samples, demand, tail, outside: None, front: None, slowdown: None, classes, transfer, autocorrelation: None }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::fit::report::profile::three_digits;
 use crate::fit::station_model::QueueDiscipline;
 use crate::terminal::write_wrapped;
 use standin_stub::delay::units::{duration, rate};
-use standin_text::{grouped, short_duration, signed_percent, truncate};
+use standin_text::{counted, grouped, short_duration, signed_percent, truncate};
 
 impl fmt::Display for Fitted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,8 +46,12 @@ impl Fitted {
             (QueueDiscipline::Fifo, Some(workers)) => format!("fifo, {workers} workers"),
             (QueueDiscipline::Sharing, Some(1)) => "sharing, 1 worker".to_owned(),
             (QueueDiscipline::Sharing, Some(workers)) => format!("sharing, {workers} workers"),
+            _ if self.cores.is_some() => "no pool of workers".to_owned(),
             _ => "unlimited: no queue was seen".to_owned(),
         };
+        if let Some(cores) = self.cores {
+            let _ = write!(text, ", {} shared by the calls in service", counted(u64::from(cores), "core"));
+        }
         if let Some(front) = &self.default.front {
             let _ = write!(text, ", behind a front of one worker (p50 {})", short_duration(front.quantile(0.5)));
         }

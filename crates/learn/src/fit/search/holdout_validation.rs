@@ -96,6 +96,25 @@ impl HoldoutSplit {
         (0..3).filter_map(|stratum| self.compare(stratum, work, &utilization, runs)).collect()
     }
 
+    /// Returns the mean size of the errors of simulated latencies at the held-out load, as
+    /// logarithms of ratios at p50, p90 and p95 of each operation, and their noise. Short calls
+    /// that wait behind long ones show a pool that a quantile over all calls does not.
+    pub(crate) fn error_by_operation(&self, work: &Workload, runs: &[Vec<f64>]) -> (f64, f64) {
+        let mut by_operation = vec![Vec::new(); work.operation_count];
+        for call in (0..work.len()).filter(|call| work.counted[*call] && self.is_held_out(work, *call)) {
+            by_operation[work.operations[call] as usize].push(call);
+        }
+        let (mut error, mut noise, mut all) = (0.0, 0.0, 0.0);
+        for calls in by_operation.iter().filter(|calls| calls.len() >= MIN_COMPARED_CALLS) {
+            let (errors, noises) = errors_of(work, calls, runs);
+            let weight = calls.len() as f64 / 3.0;
+            error += weight * errors[..3].iter().map(|error| error.abs()).sum::<f64>();
+            noise += weight * noises[..3].iter().sum::<f64>();
+            all += calls.len() as f64;
+        }
+        if all > 0.0 { (error / all, noise / all) } else { (0.0, 0.0) }
+    }
+
     fn compare(
         &self,
         stratum: u8,
@@ -105,7 +124,7 @@ impl HoldoutSplit {
     ) -> Option<Stratum> {
         let inside = |call: &usize| self.strata[work.window[*call] as usize] == stratum && work.counted[*call];
         let calls: Vec<usize> = (0..work.len()).filter(inside).collect();
-        if calls.len() < 50 {
+        if calls.len() < MIN_COMPARED_CALLS {
             return None;
         }
         let seconds: f64 = work
@@ -123,25 +142,32 @@ impl HoldoutSplit {
             .map(|(window, _)| f64::from(window.calls));
         let per_second = arrived.sum::<f64>() / seconds;
         let real = quantiles(calls.iter().map(|call| work.finishes[*call] - work.arrivals[*call]).collect());
-        let each: Vec<[f64; 4]> =
-            runs.iter().map(|run| quantiles(calls.iter().map(|call| run[*call]).collect())).collect();
-        let (mut errors, mut noise) = ([0.0; 4], [0.0; 4]);
-        for quantile in 0..4 {
-            // errors are ratios, so the runs are averaged geometrically
-            let logs = Moments::new(each.iter().map(|run| run[quantile].max(1.0).ln()));
-            errors[quantile] = (logs.mean - real[quantile].max(1.0).ln()).exp() - 1.0;
-            noise[quantile] = logs.sample_variance().sqrt().exp() - 1.0;
-        }
+        let (errors, noise) = errors_of(work, &calls, runs);
         Some(Stratum {
             per_second,
             utilization: utilization(&calls, per_second),
             calls: calls.len() as u64,
             held_out: stratum == 2,
             recorded_ms: real.map(|nanos| (nanos / 1e3).round() / 1e3),
-            errors,
-            noise,
+            errors: errors.map(|error| error.exp() - 1.0),
+            noise: noise.map(|noise| noise.exp() - 1.0),
         })
     }
+}
+
+/// Returns the logarithms of simulated to recorded latencies at p50, p90, p95 and p99 of some
+/// calls, and the standard deviations of single runs.
+fn errors_of(work: &Workload, calls: &[usize], runs: &[Vec<f64>]) -> ([f64; 4], [f64; 4]) {
+    let real = quantiles(calls.iter().map(|call| work.finishes[*call] - work.arrivals[*call]).collect());
+    let each: Vec<[f64; 4]> = runs.iter().map(|run| quantiles(calls.iter().map(|call| run[*call]).collect())).collect();
+    let (mut errors, mut noise) = ([0.0; 4], [0.0; 4]);
+    for quantile in 0..4 {
+        // errors are ratios, so the runs are averaged geometrically
+        let logs = Moments::new(each.iter().map(|run| run[quantile].max(1.0).ln()));
+        errors[quantile] = logs.mean - real[quantile].max(1.0).ln();
+        noise[quantile] = logs.sample_variance().sqrt();
+    }
+    (errors, noise)
 }
 
 /// Returns the finding that says why there is no split, or none whose highest load could be
@@ -200,6 +226,8 @@ fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
     [0.5, 0.9, 0.95, 0.99].map(|share| quantile(&values, share))
 }
 
+/// Minimum number of calls whose latencies are compared.
+const MIN_COMPARED_CALLS: usize = 50;
 /// Minimum difference of mean errors by which a prediction overrules the effect size.
 pub(crate) const MIN_IMPROVEMENT: f64 = 0.02;
 /// Mean error of the held-out load above which a model fails: absolute, and as a multiple of the

@@ -65,6 +65,13 @@ impl LoadDependentFit {
             && !holdout_validation::is_clearly_better(strata, &self.strata);
         self.effect < single.effect && (explains || holdout_validation::is_clearly_better(&self.strata, strata))
     }
+
+    /// Returns true if the curve should replace a simpler model with this effect size and these
+    /// predictions.
+    pub(crate) fn is_clearly_better(&self, effect: f64, strata: &[Stratum], tolerance: f64) -> bool {
+        let is_clear = effect - self.effect > tolerance && !holdout_validation::is_clearly_better(strata, &self.strata);
+        is_clear || holdout_validation::is_clearly_better(&self.strata, strata)
+    }
 }
 
 impl CostCurve {

@@ -3,6 +3,7 @@
 
 pub(crate) mod delay_center;
 pub(crate) mod holdout_validation;
+pub(crate) mod layered;
 pub(crate) mod load_dependence;
 pub(crate) mod load_dependent_rate;
 pub(crate) mod model_search;

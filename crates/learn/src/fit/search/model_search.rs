@@ -149,7 +149,7 @@ impl ModelRanking {
 
     /// Returns the smallest meaningful difference of effect sizes. Two models share most of their
     /// chance, hence only a part of it counts.
-    fn tolerance(&self) -> f64 {
+    pub(crate) fn tolerance(&self) -> f64 {
         (self.chance.1 * CLOSE_CHANCE_SHARE).max(MIN_DIFFERENCE)
     }
 }
@@ -343,7 +343,7 @@ fn distance_to_next(workers: u32) -> u32 {
 }
 
 /// Numbers of workers that are surveyed.
-const WORKER_COUNTS: &[u32] =
+pub(crate) const WORKER_COUNTS: &[u32] =
     &[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512];
 /// Outside latencies that are surveyed, as shares of the smallest latency.
 const SURVEYED_OUTSIDE: &[f64] = &[0.0, 0.2, 0.4, 0.7, 0.9, 0.97, 0.99];

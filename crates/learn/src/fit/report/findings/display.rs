@@ -21,6 +21,8 @@ impl fmt::Display for Finding {
             | Self::PoolHardlyUsed { .. }
             | Self::TandemQueueHidden
             | Self::DelayCenter { .. }
+            | Self::Layered { .. }
+            | Self::SlowdownScaled { .. }
             | Self::NoFamilyExplains => self.write_more_parameters(out),
             Self::HoldoutMispredicted { .. }
             | Self::LowerLoadDiffers { .. }
@@ -119,9 +121,23 @@ impl Finding {
                  capacity of about {capacity:.0} calls/s; the number of workers is unknown. The mean error on the tape is {}",
                 percent(*error)
             ),
+            Self::Layered { model, slowdowns: (least, most), capacity } => {
+                write!(out, "{model}: each further call in service per core makes a call take ")?;
+                if least < most {
+                    write!(out, "{} to {} longer, by operation", percent(*least), percent(*most))?;
+                } else {
+                    write!(out, "{} longer", percent(*most))?;
+                }
+                capacity.map_or(Ok(()), |capacity| write!(out, ". The capacity is about {capacity:.0} calls/s"))
+            }
+            Self::SlowdownScaled { factor } => write!(
+                out,
+                "the slow-downs were multiplied by {factor} so that the simulated tape has the recorded latencies: pauses, or \
+                 a recorder that waited for a core, look like slow-downs too. Nothing checks this factor beyond the tape"
+            ),
             Self::NoFamilyExplains => write!(
                 out,
-                "neither service rates by the number of calls inside nor two stations in series explain the tape"
+                "neither shared cores, service rates by the number of calls inside, nor two stations in series explain the tape"
             ),
             _ => Ok(()),
         }

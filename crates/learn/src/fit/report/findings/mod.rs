@@ -165,6 +165,20 @@ pub enum Finding {
         /// Number of workers in the model.
         workers: u32,
     },
+    /// Calls in service slow each other down.
+    Layered {
+        /// Name of the pool and the cores: `fifo(6) on 1 core`.
+        model: String,
+        /// Smallest and largest slow-down of an operation by each further call in service per core.
+        slowdowns: (f64, f64),
+        /// Throughput in calls a second beyond which the queue grows.
+        capacity: Option<f64>,
+    },
+    /// The slow-downs were scaled so that the simulated tape has the recorded latencies.
+    SlowdownScaled {
+        /// Factor applied.
+        factor: f64,
+    },
     /// A tandem queue explains the tape better, but only one of its stations shows.
     TandemQueueHidden,
     /// Neither a load-dependent rate nor a tandem queue explains the tape.

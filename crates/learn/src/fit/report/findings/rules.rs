@@ -11,6 +11,7 @@ use crate::fit::prepare::trace::Trace;
 use crate::fit::prepare::workload::{ExcludedCalls, Workload};
 use crate::fit::search::delay_center::DelayCenterFit;
 use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
+use crate::fit::search::layered::LayeredFit;
 use crate::fit::search::load_dependence::{
     MAX_CHANCE_FACTOR, PopulationThirds, SMALL_EFFECT, largest_effect_by_chance,
 };
@@ -119,6 +120,36 @@ pub(crate) fn replace_with_load_dependent_rate(findings: &mut Vec<Finding>, fit:
     }
     let held_out = fit.strata.iter().find(|stratum| stratum.held_out);
     findings.extend(held_out.and_then(for_misprediction));
+}
+
+/// Replaces the findings about a single station by those about a layered queue.
+pub(crate) fn replace_with_layered_queue(findings: &mut Vec<Finding>, fit: &LayeredFit, chance: f64) {
+    remove_single_station_findings(findings);
+    findings.retain(|one| !matches!(one, Finding::CapacityUnknown { .. }));
+    let slowdowns = fit.model.slowdowns.iter().copied();
+    let range = slowdowns.fold((f64::INFINITY, 0.0), |(least, most), one| (f64::min(least, one), f64::max(most, one)));
+    findings.push(Finding::Layered { model: fit.model.name(), slowdowns: range, capacity: fit.capacity });
+    if fit.effect > UNEXPLAINED_EFFECT.max(MAX_CHANCE_FACTOR * chance) {
+        findings.push(Finding::NotOneQueue { effect: fit.effect });
+    } else if fit.effect > SMALL_EFFECT && fit.effect > REPORTED_CHANCE_FACTOR * chance {
+        findings.push(Finding::Approximation { effect: fit.effect, chance });
+    }
+    let held_out = fit.strata.iter().find(|stratum| stratum.held_out);
+    findings.extend(held_out.and_then(for_misprediction));
+    if fit.scale < 1.0 {
+        findings.push(Finding::SlowdownScaled { factor: fit.scale });
+    }
+    if !fit.others.is_empty() {
+        findings.push(Finding::Ambiguous { others: fit.others.clone() });
+    }
+    if fit.model.outside > 0.0 {
+        findings.push(Finding::FixedLatency { time: time::from_nanos(fit.model.outside) });
+    }
+}
+
+/// Returns true if a layered queue leaves a part of the tape unexplained.
+pub(crate) fn leaves_open(fit: &LayeredFit, chance: f64) -> bool {
+    fit.effect > largest_effect_by_chance(chance) || fit.strata.iter().any(holdout_validation::is_mispredicted)
 }
 
 /// Moves a change of the service to the front and removes the findings that follow from it.

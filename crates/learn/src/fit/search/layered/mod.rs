@@ -1,0 +1,100 @@
+//! Layered queues: a call waits for one of a pool of workers and, while it holds one, is slowed
+//! down by the others in service, each operation to a degree of its own. Threads behind a lock and
+//! processes that share a core are such services; `unlimited`, `fifo` and `sharing` are the special
+//! cases without a pool or without a slow-down.
+//!
+//! Both steps are inverted exactly and without an assumption on distributions (`inversion`). The
+//! slow-down of an operation is the one under which its demands do not depend on how many calls
+//! are in service (`slowdown`). Pools and cores are compared by effect size, as single stations
+//! are, and by the simulated prediction of the highest load (`search`).
+
+mod inversion;
+pub(crate) mod search;
+pub(crate) mod simulation;
+mod slowdown;
+
+use standin_model::stats::mean;
+
+use crate::fit::demand::OperationFit;
+use crate::fit::prepare::workload::Workload;
+use crate::fit::search::holdout_validation::Stratum;
+
+/// A layered queue.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LayeredModel {
+    /// Number of workers of the pool; `None` if every call is in service at once.
+    pub(crate) workers: Option<u32>,
+    /// Number of calls in service that do not slow each other down.
+    pub(crate) cores: u32,
+    /// Latency of each call before it enters the pool, in nanoseconds.
+    pub(crate) outside: f64,
+    /// Slow-down of each operation by each further call in service per core: 0 is none, 1 shares
+    /// the cores.
+    pub(crate) slowdowns: Vec<f64>,
+}
+
+/// A fitted layered queue.
+#[derive(Clone, Debug)]
+pub(crate) struct LayeredFit {
+    pub(crate) model: LayeredModel,
+    pub(crate) effect: f64,
+    /// Recovered demand of each call, in nanoseconds.
+    pub(crate) demands: Vec<f64>,
+    /// Predicted against recorded latencies, with demands of the lower load.
+    pub(crate) strata: Vec<Stratum>,
+    /// Names of other members that explain the recording about as well.
+    pub(crate) others: Vec<String>,
+    /// Factor that was applied to the slow-downs so that the simulated tape has the recorded
+    /// latencies; 1 if the inversion needed none.
+    pub(crate) scale: f64,
+    /// Throughput in calls a second beyond which the queue grows; `None` if nothing bounds it.
+    pub(crate) capacity: Option<f64>,
+}
+
+impl LayeredModel {
+    /// Returns the name of the model: `fifo(6) on 1 core`.
+    pub(crate) fn name(&self) -> String {
+        let cores = standin_text::counted(u64::from(self.cores), "core");
+        self.workers.map_or_else(|| format!("no pool on {cores}"), |workers| format!("fifo({workers}) on {cores}"))
+    }
+
+    /// Returns the throughput in calls a second beyond which the queue grows, for the mix and the
+    /// demands of a workload; `None` if nothing bounds it.
+    fn capacity(&self, work: &Workload, demands: &[f64]) -> Option<f64> {
+        let slowdown = |call: usize| self.slowdowns[work.operations[call] as usize];
+        let counted = || (0..work.len()).filter(|call| work.counted[*call]);
+        let per_second = match self.workers {
+            Some(workers) => {
+                let crowding = inversion::crowding(workers, self.cores) - 1.0;
+                let stay = mean(counted().map(|call| demands[call] * (1.0 + slowdown(call) * crowding)));
+                f64::from(workers) / stay * 1e9
+            }
+            // with ever more calls in service only the part that is slowed down counts
+            None => f64::from(self.cores) / mean(counted().map(|call| demands[call] * slowdown(call))) * 1e9,
+        };
+        per_second.is_finite().then_some(per_second)
+    }
+}
+
+impl LayeredFit {
+    /// Sets the slow-down of an operation by its number.
+    pub(crate) fn describe(&self, operation: &mut OperationFit, number: usize) {
+        operation.slowdown = Some(round_to_thousandth(self.model.slowdowns[number]));
+    }
+
+    /// Sets the slow-down of calls of no listed operation: the mean over all calls, weighted by
+    /// their demands.
+    pub(crate) fn describe_default(&self, operation: &mut OperationFit, work: &Workload) {
+        let (mut slowed, mut all) = (0.0, 0.0);
+        for call in (0..work.len()).filter(|call| work.counted[*call]) {
+            slowed += self.demands[call] * self.model.slowdowns[work.operations[call] as usize];
+            all += self.demands[call];
+        }
+        operation.slowdown = Some(round_to_thousandth(if all > 0.0 { slowed / all } else { 0.0 }));
+    }
+}
+
+/// Rounds a share to what a profile holds: a tenth of a percent.
+fn round_to_thousandth(share: f64) -> f64 {
+    (share * 1e3).round() / 1e3
+}
