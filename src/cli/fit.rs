@@ -114,6 +114,12 @@ impl FitArgs {
         }
         profile_file::write(&path, Author::Fit, &fitted.profile().to_yaml(&fitted.to_string()))?;
         print_note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
+        if fitted.is_unexplained() {
+            return Err(Failure::check_failed(
+                "the model does not explain the recording; the report says what is missing",
+            )
+            .help("use the profile at recorded loads only"));
+        }
         Ok(Exit::Success)
     }
 

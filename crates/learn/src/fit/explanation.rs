@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::demand::by_operation::{OperationTables, operation_tables};
-use super::fitted::{Candidate, MIN_CALLS, TooFewCalls, ValidRange};
+use super::fitted::{Candidate, ValidRange};
+use super::inconsistency::{FitError, MIN_CALLS};
 use super::limits::{FittedLimit, RejectionLimits};
 use super::prepare::stalls::{FittedStalls, StallIntervals};
 use super::prepare::trace::Trace;
 use super::prepare::workload::{ExcludedCalls, Workload};
 use super::report::findings::{Finding, rules};
 use super::search::delay_center::DelayCenterFit;
-use super::search::holdout_validation::{HoldoutSplit, Stratum};
+use super::search::holdout_validation::{self, HoldoutSplit, Stratum};
 use super::search::layered::LayeredFit;
 use super::search::load_dependent_rate::LoadDependentFit;
 use super::search::model_search::{ModelRanking, ScoredModel};
@@ -60,12 +61,15 @@ pub(crate) struct Explanation {
 
 impl<'t> Prepared<'t> {
     /// Removes waits at a rate limit and stalls from the tapes, and ranks the single stations.
-    pub(crate) fn new(traces: &'t [Trace]) -> Result<Self, TooFewCalls> {
+    pub(crate) fn new(traces: &'t [Trace]) -> Result<Self, FitError> {
+        for trace in traces {
+            trace.check_consistency()?;
+        }
         let operations = number_operations(traces);
         let (leaky_bucket, behind) = RejectionLimits::find_leaky_bucket(traces).unzip();
         let (mut work, excluded) = join(behind.as_deref().unwrap_or(traces), &operations);
         if work.len() < MIN_CALLS {
-            return Err(TooFewCalls { calls: work.len() as u64 });
+            return Err(FitError::TooFewCalls { calls: work.len() as u64 });
         }
         let (ranking, stalls) = rank_without_stalls(&mut work);
         let split = HoldoutSplit::new(&work);
@@ -114,29 +118,10 @@ impl Explanation {
         let is_open = rules::suggests_more_parameters(&self.findings, self.chosen, ranking);
         let split = prepared.split.as_ref().filter(|_| is_open)?;
         let layered = LayeredFit::find(work, split, &[work.round_trip, self.chosen.model.outside], ranking.tolerance());
-        if let (Ok(rates), Some(fit)) = (std::env::var("RATES"), &layered) {
-            let pools = crate::fit::simulation::DemandSampler::new(work, &fit.demands, |call| work.counted[call]);
-            let b: Vec<String> = fit.model.slowdowns.iter().map(|b| format!("{b:.3}")).collect();
-            eprintln!("LAYERED {} effect {:.4} base {:.4} {} scale {} b {} others {:?} capacity {:?} better {}", fit.model.name(), fit.effect, self.chosen.effect, self.chosen.model, fit.scale, b.join(" "), fit.others, fit.capacity, fit.is_better(self.chosen.effect, &self.strata, ranking.tolerance()));
-            for rate in rates.split(',') {
-                let rate: f64 = rate.parse().unwrap();
-                let mut q = [0.0; 3];
-                for seed in 0..5 {
-                    let mut w2 = work.clone();
-                    use rand::RngExt as _;
-                    let mut rng = standin_model::draws::Draws::new(900 + seed).at(3, 7);
-                    let n = (rate * 20.0) as usize;
-                    w2.arrivals.clear(); w2.operations.clear();
-                    let mut now = 0.0;
-                    for _ in 0..n { now += -(1.0 - rng.random::<f64>()).ln() / rate * 1e9; w2.arrivals.push(now); w2.operations.push(work.operations[rng.random_range(0..work.len())]); }
-                    let mut l = super::search::layered::simulation::run(&fit.model, &pools, &w2, seed);
-                    l.sort_by(f64::total_cmp);
-                    for (a, p) in q.iter_mut().zip([0.5, 0.95, 0.99]) { *a += l[(p * l.len() as f64) as usize] / 5e6; }
-                }
-                eprintln!("  LAYERED AT {rate}: {q:.1?}");
-            }
-        }
-        let layered = layered.filter(|fit| fit.is_better(self.chosen.effect, &self.strata, ranking.tolerance()));
+        let layered = layered.filter(|fit| {
+            let error = split.held_out_error(self.chosen.model, work);
+            fit.is_better(self.chosen.effect, error, ranking.tolerance())
+        });
         let curve = LoadDependentFit::find(work, split);
         let curve = curve.filter(|fit| fit.is_better(self.chosen, &self.strata, ranking.chance.0));
         match (layered, curve) {
@@ -166,7 +151,11 @@ impl Explanation {
         self.strata.clone_from(&fit.strata);
         self.station = match fit.model.workers {
             Some(workers) => StationModel { discipline: QueueDiscipline::Fifo, workers, outside: fit.model.outside },
-            None => StationModel { discipline: QueueDiscipline::Sharing, workers: fit.model.cores, outside: fit.model.outside },
+            None => StationModel {
+                discipline: QueueDiscipline::Sharing,
+                workers: fit.model.cores,
+                outside: fit.model.outside,
+            },
         };
         self.layered = Some(fit);
     }
@@ -212,12 +201,27 @@ impl Explanation {
         // autocorrelated demands also make calls that arrive together alike
         let has_slow_spells = tables.operations.iter().any(|operation| operation.autocorrelation.is_some());
         let tandem = search.as_ref().filter(|_| !has_slow_spells).and_then(TandemSearch::found);
-        let is_layered = self.layered.as_ref().is_some_and(|fit| !rules::leaves_open(fit, ranking.chance.0));
+        let is_layered = self
+            .layered
+            .as_ref()
+            .is_some_and(|fit| !rules::leaves_open(fit, ranking.chance.0) && !rules::stands_for_a_delay(fit));
         let is_explained =
             has_slow_spells || self.is_light_load || self.curve.is_some() || tandem.is_some() || is_layered;
         let is_suspected = !is_explained && rules::suggests_delay_center(&self.findings, self.chosen, ranking, work);
         let delay_center = is_suspected.then(|| DelayCenterFit::find(work, self.station, split));
-        if let Some(fit) = delay_center.flatten() {
+        let is_closer = |fit: &DelayCenterFit| match (split, &self.layered) {
+            (Some(split), Some(layered)) => {
+                let runs: Vec<Vec<f64>> = holdout_validation::seeds().map(|seed| fit.latencies(work, seed)).collect();
+                let error = split.error_by_operation(work, &runs);
+                if rules::stands_for_a_delay(layered) {
+                    !layered.error_on_tape.is_clearly_better(error)
+                } else {
+                    error.is_clearly_better(layered.error_on_tape)
+                }
+            }
+            _ => true,
+        };
+        if let Some(fit) = delay_center.flatten().filter(is_closer) {
             self.replace_with_delay_center(&fit, prepared, tables);
         } else if let Some(fit) = tandem {
             self.replace_with_tandem_queue(fit, prepared, tables);
@@ -283,7 +287,9 @@ impl Explanation {
     /// not the single station that the range belongs to.
     pub(crate) fn accepted(&self, tables: &OperationTables) -> Option<(u32, u32)> {
         let is_single = self.layered.is_none()
-            && self.curve.is_none() && tables.default.front.is_none() && self.station == self.chosen.model;
+            && self.curve.is_none()
+            && tables.default.front.is_none()
+            && self.station == self.chosen.model;
         self.accepted_workers.filter(|_| is_single)
     }
 }

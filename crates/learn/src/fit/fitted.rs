@@ -1,6 +1,6 @@
 //! The result of a fit: the model, its range of validity, and the findings about it.
 
-use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -105,13 +105,6 @@ pub struct ValidRange {
     pub samples: u64,
 }
 
-/// The error of a recording with too few calls to fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooFewCalls {
-    /// Number of answered calls on the tapes.
-    pub calls: u64,
-}
-
 impl Fitted {
     /// Returns the station that serves as the recorded service did, with a bounded queue if a bound
     /// was found.
@@ -122,6 +115,14 @@ impl Fitted {
         });
         if let Some(curve) = &self.curve {
             return bounded_curve(curve, inside);
+        }
+        if let Some(cores) = self.cores {
+            let held = self.workers.unwrap_or(cores);
+            return Capacity::Layered {
+                workers: self.workers.and_then(NonZeroU32::new),
+                cores: Some(f64::from(cores)),
+                queue: inside.map_or(Queue::Unbounded, |calls| Queue::AtMost(calls.saturating_sub(held))),
+            };
         }
         match (self.workers, inside) {
             (Some(workers), Some(calls)) => {
@@ -151,19 +152,14 @@ impl Fitted {
         self
     }
 
+    /// Returns true if the model does not explain the recording, or does not predict its highest
+    /// load from the rest.
+    pub fn is_unexplained(&self) -> bool {
+        self.findings.iter().any(Finding::is_unexplained)
+    }
+
     /// Returns true if predictions beyond the recorded load must not be trusted.
     pub fn is_doubtful(&self) -> bool {
         self.findings.iter().any(Finding::is_doubtful)
     }
 }
-
-impl fmt::Display for TooFewCalls {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} answered calls are too few to fit; record at least {MIN_CALLS}", self.calls)
-    }
-}
-
-impl std::error::Error for TooFewCalls {}
-
-/// Minimum number of calls of a recording that is fitted.
-pub(crate) const MIN_CALLS: usize = 200;

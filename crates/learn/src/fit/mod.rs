@@ -20,6 +20,7 @@
 mod demand;
 mod explanation;
 mod fitted;
+mod inconsistency;
 mod limits;
 mod prepare;
 mod report;
@@ -36,7 +37,8 @@ use self::report::findings::rules;
 pub use demand::gpd_tail::Tail;
 pub use demand::quantile_table::percentile_name;
 pub use demand::{DemandTable, OperationFit, ResponseClass};
-pub use fitted::{Candidate, Fitted, TooFewCalls, ValidRange};
+pub use fitted::{Candidate, Fitted, ValidRange};
+pub use inconsistency::FitError;
 pub use limits::{FittedLimit, LimitKind};
 pub use prepare::drift::Drift;
 pub use prepare::stalls::FittedStalls;
@@ -48,7 +50,7 @@ pub use station_model::QueueDiscipline;
 
 impl Fitted {
     /// Fits one model to all tapes of a service.
-    pub fn new(service: &str, traces: &[Trace]) -> Result<Self, TooFewCalls> {
+    pub fn new(service: &str, traces: &[Trace]) -> Result<Self, FitError> {
         let prepared = Prepared::new(traces)?;
         let mut explanation = Explanation::of_single_station(&prepared);
         let tandem = explanation.try_more_parameters(&prepared);
@@ -60,7 +62,7 @@ impl Fitted {
         explanation.findings.extend(rules::for_rejections(&limits, &tables.default.classes));
         explanation.try_two_stations(tandem, &prepared, &mut tables);
         explanation.findings.extend(about_tapes);
-        rules::put_drift_first(&mut explanation.findings);
+        rules::order(&mut explanation.findings);
         let (station, workers) = explanation.reported_station();
         let cores = explanation.layered.as_ref().map(|layered| layered.model.cores);
         Ok(Self {

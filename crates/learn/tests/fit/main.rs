@@ -2,6 +2,7 @@
 //! fitted model on the real stations.
 
 mod beside_the_queue;
+mod layered;
 mod limits_and_stalls;
 mod more_parameters;
 mod reference_simulation;
@@ -16,7 +17,7 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution as _, StandardNormal};
 use standin_learn::fit::{DemandTable, Finding, Fitted, Observation, QueueDiscipline, Trace};
 use standin_model::profile::{ProfileFile, read_all};
-use standin_model::station::{SimTime, simulate_in, simulate_tandem};
+use standin_model::station::{Contention, SimTime, Work, simulate_in, simulate_tandem};
 use standin_model::stats::{Moments, quantile};
 use standin_stub::delay::Distribution;
 
@@ -39,21 +40,26 @@ fn tapes(truth: &Truth, workers: usize, seed: u64) -> [Fitted; 2] {
 fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng: &mut StdRng) -> Vec<f64> {
     let operations = truth.kinds.iter().map(|kind| {
         let operation = fitted.operations.iter().find(|operation| operation.name == kind.name).expect("fitted");
-        (operation.demand.distribution(), operation.outside.as_ref().map(DemandTable::distribution))
+        let contention = operation.slowdown.map_or_else(Contention::default, Contention::Slowdown);
+        (operation.demand.distribution(), operation.outside.as_ref().map(DemandTable::distribution), contention)
     });
-    let operations: Vec<(Distribution, Option<Distribution>)> = operations.collect();
-    let mut calls: Vec<(SimTime, Duration, usize)> = Vec::with_capacity(arrivals.len());
+    let operations: Vec<(Distribution, Option<Distribution>, Contention)> = operations.collect();
+    let mut calls: Vec<(SimTime, Work, usize)> = Vec::with_capacity(arrivals.len());
     for (call, (arrival, kind)) in arrivals.iter().zip(kinds).enumerate() {
-        let (demand, outside) = &operations[*kind as usize];
+        let (demand, outside, contention) = &operations[*kind as usize];
         let outside = outside.as_ref().map_or(fitted.outside, |outside| outside.sample(rng));
-        calls.push((SimTime::from(Duration::from_secs_f64(*arrival) + outside), demand.sample(rng), call));
+        calls.push((
+            SimTime::from(Duration::from_secs_f64(*arrival) + outside),
+            Work { demand: demand.sample(rng), contention: *contention },
+            call,
+        ));
     }
     calls.sort_by_key(|(enters, ..)| *enters);
     let mut pool = standin_model::station::Station::new(fitted.capacity());
     let front = fitted.default.front.as_ref().map(DemandTable::distribution);
     let finished = if let (Some(front), Some(capacity)) = (front, fitted.front()) {
         let mut first = standin_model::station::Station::new(capacity);
-        let calls = calls.iter().map(|(enters, demand, _)| (*enters, Some(front.sample(rng)), *demand));
+        let calls = calls.iter().map(|(enters, demand, _)| (*enters, Some(front.sample(rng)), demand.demand));
         simulate_tandem(&mut first, &mut pool, &calls.collect::<Vec<_>>())
     } else {
         simulate_in(&mut pool, calls.iter().map(|(enters, demand, _)| (*enters, *demand)))

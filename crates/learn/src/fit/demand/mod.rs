@@ -185,7 +185,18 @@ impl OperationFit {
             let own = ResponseClass::new(status, demands, all, false);
             if few { ResponseClass { demand: demand.clone(), ..own } } else { own }
         }));
-        Self { name, samples, demand, tail, outside: None, front: None, slowdown: None, classes, transfer, autocorrelation: None }
+        Self {
+            name,
+            samples,
+            demand,
+            tail,
+            outside: None,
+            front: None,
+            slowdown: None,
+            classes,
+            transfer,
+            autocorrelation: None,
+        }
     }
 }
 

@@ -54,6 +54,9 @@ pub struct Trace {
     /// Number of calls shorter than the round trip, where there are so many that the service itself
     /// is that fast.
     pub too_fast: u64,
+    /// Number of calls whose times cannot be true: out of order, or shorter than the recorder's round
+    /// trip though the operation usually takes much longer.
+    pub contradictory: u64,
     /// Median transfer rate of long responses in bytes a second, by operation; `None` where
     /// responses are short or mostly arrive at once.
     pub transfer: Vec<Option<f64>>,
@@ -107,6 +110,7 @@ impl Trace {
             let is_coded = response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
             let bytes = (!is_coded).then_some(size);
             let (status, in_flight) = (response.status, exchange.in_flight);
+            trace.contradictory += u64::from(arrival < exchange.times.received || last < first);
             trace.calls.push(Observation { operation, arrival, finish: last, status, bytes, in_flight });
             recorder_times.push(RecorderTimes { first_byte: first, ready: ready_to_send(&exchange.times) });
         }
@@ -118,6 +122,7 @@ impl Trace {
                 call.finish = recorder_time.first_byte;
             }
         }
+        trace.contradictory += trace.count_too_short();
         trace.separate_mistimed(&recorder_times);
         trace
     }
@@ -125,6 +130,19 @@ impl Trace {
     /// Returns the shortest time that the recorder can measure, in nanoseconds.
     pub(crate) fn shortest(&self) -> u64 {
         if self.round_trip > 0 { self.round_trip } else { DEFAULT_ROUND_TRIP_NANOS }
+    }
+
+    /// Returns the number of calls that are shorter than the recorder's round trip, of operations
+    /// that usually take much longer.
+    fn count_too_short(&self) -> u64 {
+        let mut latencies = vec![Vec::new(); self.operations.len()];
+        for call in &self.calls {
+            latencies[call.operation as usize].push(call.finish.saturating_sub(call.arrival) as f64);
+        }
+        let shortest = self.shortest() as f64;
+        let is_slow = |latencies: &mut Vec<f64>| median(latencies) > shortest * MIN_SLOW_ROUND_TRIPS;
+        let of_slow = latencies.iter_mut().filter_map(|latencies| is_slow(latencies).then_some(&*latencies));
+        of_slow.flatten().filter(|latency| **latency < shortest).count() as u64
     }
 
     /// Moves calls that are shorter than the recorder's round trip to `mistimed`, unless there are
@@ -200,6 +218,8 @@ fn ready_to_send(times: &ExchangeTimes) -> u64 {
 /// Round trip in nanoseconds that is assumed if a tape states none; HTTP over loopback takes longer
 /// everywhere.
 const DEFAULT_ROUND_TRIP_NANOS: u64 = 10_000;
+/// Median latency in round trips from which no call of an operation can be as fast as the recorder.
+const MIN_SLOW_ROUND_TRIPS: f64 = 10.0;
 /// Largest share of calls with presumably wrong time stamps.
 const MAX_MISTIMED_SHARE: f64 = 0.1;
 /// Minimum length in bytes of a response that shows a transfer rate.

@@ -13,7 +13,7 @@ use standin_model::profile::{
     DemandClass, DistributionParam, DistributionSpec, OperationTiming, Overflow, Profile, ProfileOperation,
     ProfileService, ProfileValidRange, RateLimit, Reneging, ScaleFactors, StallTimes, StationSpec,
 };
-use standin_model::station::TokenRate;
+use standin_model::station::{Contention, TokenRate};
 
 impl Fitted {
     /// Converts the model to a profile. Operations whose name is not a method and a path are left
@@ -66,7 +66,7 @@ impl Fitted {
         let fixed = (!self.outside.is_zero()).then(|| DistributionSpec::fixed(time::to_micros(self.outside)));
         OperationTiming {
             demand: delay(&operation.demand),
-            contention: None,
+            contention: operation.slowdown.map(Contention::Slowdown),
             outside_latency: operation.outside.as_ref().map(delay).or(fixed),
             front_demand: operation.front.as_ref().map(delay),
             autocorrelation: operation.autocorrelation,

@@ -3,13 +3,16 @@
 use crate::fit::fitted::Fitted;
 use crate::fit::report::findings::Finding;
 use crate::fit::station_model::QueueDiscipline;
-use standin_text::{grouped, short_duration};
+use standin_text::{counted, grouped, short_duration};
 
 impl Fitted {
     /// Returns the CSS class and the text of the verdict on the model.
     pub(crate) fn verdict(&self) -> (&'static str, &'static str) {
         let says = |is: fn(&Finding) -> bool| self.findings.iter().any(is);
         let unchecked = self.findings.iter().find(|statement| statement.is_unchecked());
+        if says(|statement| matches!(statement, Finding::HoldoutMispredicted { .. })) {
+            return ("bad", "Do not trust it: the lower loads do not predict the highest load of the recording.");
+        }
         if self.drift.is_some() {
             return if self.is_refused() {
                 ("bad", "The service changed during the recording: no single model fits both halves.")
@@ -73,6 +76,14 @@ impl Fitted {
     }
 
     fn station_in_words(&self) -> String {
+        if let Some(cores) = self.cores {
+            let pool = self.workers.map_or_else(
+                || "all calls are worked on at once".to_owned(),
+                |workers| format!("it works on up to {workers} calls at a time; the others wait in line"),
+            );
+            let cores = counted(u64::from(cores), "core");
+            return format!("{pool}; calls that are worked on share {cores} and slow each other down");
+        }
         match (self.discipline, self.workers) {
             (QueueDiscipline::Fifo, Some(1)) => {
                 "it works on one call at a time; the others wait in line, first come, first served (fifo, 1 worker)"
@@ -155,6 +166,9 @@ impl Fitted {
                 }
                 Finding::InFlightLimit { .. } | Finding::RateLimit { .. } => {
                     "raise the recorder's limit, and record again"
+                }
+                Finding::SlowdownScaled { .. } => {
+                    "record once more with the recorder and the load generator on cores of their own, so that pauses of theirs are not taken for the service's"
                 }
                 Finding::NotOneQueue { .. } | Finding::HoldoutMispredicted { .. } => {
                     "use it at recorded loads only. If one part of the service is slow on its own, record that part alone"

@@ -13,7 +13,12 @@ use standin_text::{counted, grouped, short_duration, signed_percent, truncate};
 
 impl fmt::Display for Fitted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{}: {}", self.service, self.station())?;
+        if self.is_unexplained() {
+            writeln!(out, "{}: do not trust it beyond the recorded load", self.service)?;
+            writeln!(out, "  the closest model: {}", self.station())?;
+        } else {
+            writeln!(out, "{}: {}", self.service, self.station())?;
+        }
         writeln!(
             out,
             "  effect size {:.3} ({:.3} by chance, {:.3} without a queue)",

@@ -36,6 +36,27 @@ pub struct Stratum {
     pub noise: [f64; 4],
 }
 
+/// The mean error of a prediction of the held-out load, over operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct HeldOutError {
+    /// Mean size of the logarithm of predicted to recorded latency at p50, p90 and p95.
+    pub(crate) error: f64,
+    /// Mean standard deviation of that logarithm in a single run.
+    pub(crate) noise: f64,
+}
+
+impl HeldOutError {
+    /// Returns true if the prediction is better than another, beyond a minimum and beyond noise.
+    pub(crate) fn is_clearly_better(self, other: Self) -> bool {
+        other.error - self.error > MIN_IMPROVEMENT.max(other.noise)
+    }
+
+    /// Returns true if the prediction fails.
+    pub(crate) fn is_failure(self) -> bool {
+        self.error > MAX_ERROR.max(MAX_ERROR_TO_NOISE * self.noise)
+    }
+}
+
 impl HoldoutSplit {
     /// Holds out the highest load: windows above three quarters of the highest rate, but at most
     /// three fifths of the calls. `None` if the load hardly varies or the parts are too small.
@@ -76,14 +97,29 @@ impl HoldoutSplit {
     pub(crate) fn predict(&self, model: StationModel, work: &Workload) -> Vec<Stratum> {
         let mut demands = Vec::new();
         model.demands(work, &mut demands);
-        let is_known = |call: usize| work.counted[call] && !self.is_held_out(work, call);
-        let pools = DemandSampler::new(work, &demands, is_known);
-        let runs: Vec<Vec<f64>> = (0..RUNS).map(|seed| pools.run(model, work, seed)).collect();
+        let runs = self.runs(model, &demands, work);
         let utilization = |calls: &[usize], per_second: f64| {
             let mean = mean(calls.iter().map(|call| demands[*call])) / 1e9;
             model.utilization(per_second, mean)
         };
         self.compare_runs(work, utilization, &runs)
+    }
+
+    /// Predicts the held-out load with demands of the lower ones; returns the error by operation.
+    pub(crate) fn held_out_error(&self, model: StationModel, work: &Workload) -> HeldOutError {
+        let mut demands = Vec::new();
+        model.demands(work, &mut demands);
+        self.error_by_operation(work, &self.runs(model, &demands, work))
+    }
+
+    fn runs(&self, model: StationModel, demands: &[f64], work: &Workload) -> Vec<Vec<f64>> {
+        let pools = self.known_demands(work, demands);
+        (0..RUNS).map(|seed| pools.run(model, work, seed)).collect()
+    }
+
+    /// Returns the demands of the lower loads, to draw from.
+    pub(crate) fn known_demands(&self, work: &Workload, demands: &[f64]) -> DemandSampler {
+        DemandSampler::new(work, demands, |call| work.counted[call] && !self.is_held_out(work, call))
     }
 
     /// Compares simulated latencies with each stratum.
@@ -99,7 +135,7 @@ impl HoldoutSplit {
     /// Returns the mean size of the errors of simulated latencies at the held-out load, as
     /// logarithms of ratios at p50, p90 and p95 of each operation, and their noise. Short calls
     /// that wait behind long ones show a pool that a quantile over all calls does not.
-    pub(crate) fn error_by_operation(&self, work: &Workload, runs: &[Vec<f64>]) -> (f64, f64) {
+    pub(crate) fn error_by_operation(&self, work: &Workload, runs: &[Vec<f64>]) -> HeldOutError {
         let mut by_operation = vec![Vec::new(); work.operation_count];
         for call in (0..work.len()).filter(|call| work.counted[*call] && self.is_held_out(work, *call)) {
             by_operation[work.operations[call] as usize].push(call);
@@ -112,7 +148,8 @@ impl HoldoutSplit {
             noise += weight * noises[..3].iter().sum::<f64>();
             all += calls.len() as f64;
         }
-        if all > 0.0 { (error / all, noise / all) } else { (0.0, 0.0) }
+        let all = f64::max(all, 1.0);
+        HeldOutError { error: error / all, noise: noise / all }
     }
 
     fn compare(
@@ -230,9 +267,11 @@ fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
 const MIN_COMPARED_CALLS: usize = 50;
 /// Minimum difference of mean errors by which a prediction overrules the effect size.
 pub(crate) const MIN_IMPROVEMENT: f64 = 0.02;
-/// Mean error of the held-out load above which a model fails: absolute, and as a multiple of the
-/// noise. In simulations of true models the error reached 1.9 times the noise.
-const MAX_ERROR: f64 = 0.1;
+/// Mean error of the held-out load above which a model fails: absolute, which is well below the 20 %
+/// that predictions claim, and as a multiple of the noise. In simulations of true models the error
+/// reached 1.9 times the noise; on recordings of a service whose demands fall with its load, which
+/// are otherwise explained, 10 %.
+const MAX_ERROR: f64 = 0.13;
 const MAX_ERROR_TO_NOISE: f64 = 2.5;
 const LEFT_OUT: u8 = 3;
 /// Ratio to the highest rate above which a rate counts as the same load.

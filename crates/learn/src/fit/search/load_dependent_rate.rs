@@ -13,7 +13,6 @@ use crate::fit::prepare::workload::Workload;
 use crate::fit::search::holdout_validation::{self, HoldoutSplit, Stratum};
 use crate::fit::search::load_dependence::{PopulationThirds, largest_effect_by_chance};
 use crate::fit::search::model_search::ScoredModel;
-use crate::fit::simulation::DemandSampler;
 use standin_model::station::{Capacity, Queue, RateCurve};
 
 /// A fitted load-dependent service rate.
@@ -45,7 +44,7 @@ impl LoadDependentFit {
         let curve = cost.curve()?;
         let demands = demands(&curve, work);
         let effect = PopulationThirds::new(work, 0.0, |_| true).effect(&demands, 0.0);
-        let pools = DemandSampler::new(work, &demands, |call| work.counted[call] && !split.is_held_out(work, call));
+        let pools = split.known_demands(work, &demands);
         let capacity = || Capacity::Curve { curve: curve.clone(), queue: Queue::Unbounded };
         let runs: Vec<Vec<f64>> =
             holdout_validation::seeds().map(|seed| pools.serve(capacity(), 0.0, work, seed)).collect();

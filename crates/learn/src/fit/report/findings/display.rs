@@ -132,7 +132,7 @@ impl Finding {
             }
             Self::SlowdownScaled { factor } => write!(
                 out,
-                "the slow-downs were multiplied by {factor} so that the simulated tape has the recorded latencies: pauses, or \
+                "the slow-downs were multiplied by {factor} so that the simulated tape has the recorded latencies at its highest load: pauses, or \
                  a recorder that waited for a core, look like slow-downs too. Nothing checks this factor beyond the tape"
             ),
             Self::NoFamilyExplains => write!(

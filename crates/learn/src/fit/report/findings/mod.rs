@@ -213,13 +213,7 @@ impl Finding {
 
     /// Returns true if a change of the service would cause this finding too.
     pub(crate) fn follows_from_drift(&self) -> bool {
-        matches!(
-            self,
-            Self::NotOneQueue { .. }
-                | Self::HoldoutMispredicted { .. }
-                | Self::Approximation { .. }
-                | Self::NoFamilyExplains
-        )
+        matches!(self, Self::NotOneQueue { .. } | Self::Approximation { .. } | Self::NoFamilyExplains)
     }
 
     /// Returns true if waits may be mistaken for demands, so that the slowest demands say nothing

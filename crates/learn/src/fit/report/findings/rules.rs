@@ -136,7 +136,7 @@ pub(crate) fn replace_with_layered_queue(findings: &mut Vec<Finding>, fit: &Laye
     }
     let held_out = fit.strata.iter().find(|stratum| stratum.held_out);
     findings.extend(held_out.and_then(for_misprediction));
-    if fit.scale < 1.0 {
+    if fit.scale != 1.0 {
         findings.push(Finding::SlowdownScaled { factor: fit.scale });
     }
     if !fit.others.is_empty() {
@@ -152,12 +152,23 @@ pub(crate) fn leaves_open(fit: &LayeredFit, chance: f64) -> bool {
     fit.effect > largest_effect_by_chance(chance) || fit.strata.iter().any(holdout_validation::is_mispredicted)
 }
 
-/// Moves a change of the service to the front and removes the findings that follow from it.
-pub(crate) fn put_drift_first(findings: &mut Vec<Finding>) {
-    let Some(place) = findings.iter().position(|one| matches!(one, Finding::Drifted { .. })) else { return };
-    let change = findings.remove(place);
-    findings.retain(|one| !one.follows_from_drift());
-    findings.insert(0, change);
+/// Returns true if a layered queue has so many workers that a delay beside a queue is the likelier
+/// explanation.
+pub(crate) fn stands_for_a_delay(fit: &LayeredFit) -> bool {
+    fit.model.workers.is_some_and(|workers| workers >= MANY_WORKERS)
+}
+
+/// Moves a failed prediction of the highest load and a change of the service to the front, in this
+/// order. A change removes the findings that follow from it; a failed prediction it does not.
+pub(crate) fn order(findings: &mut Vec<Finding>) {
+    if findings.iter().any(|one| matches!(one, Finding::Drifted { .. })) {
+        findings.retain(|one| !one.follows_from_drift());
+    }
+    findings.sort_by_key(|one| match one {
+        Finding::HoldoutMispredicted { .. } => 0,
+        Finding::Drifted { .. } => 1,
+        _ => 2,
+    });
 }
 
 /// Removes the findings about a single station.
@@ -172,6 +183,8 @@ fn remove_single_station_findings(findings: &mut Vec<Finding>) {
                 | Finding::LowerLoadDiffers { .. }
                 | Finding::RareWaits { .. }
                 | Finding::FixedLatency { .. }
+                | Finding::Layered { .. }
+                | Finding::SlowdownScaled { .. }
         )
     });
 }
@@ -258,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_told_first_and_alone() {
+    fn a_change_removes_what_follows_from_it_but_not_a_failed_prediction() {
         let changed = || Finding::Drifted { demand: 0.1, middle: None, is_refused: false };
         let mut findings = vec![
             Finding::NotOneQueue { effect: 0.2 },
@@ -268,10 +281,11 @@ mod tests {
             Finding::NoFamilyExplains,
             Finding::Approximation { effect: 0.05, chance: 0.01 },
         ];
-        put_drift_first(&mut findings);
-        assert_eq!(findings, [changed(), Finding::Failures { calls: 2 }]);
+        order(&mut findings);
+        let failed = Finding::HoldoutMispredicted { error: 0.17, noise: 0.02 };
+        assert_eq!(findings, [failed, changed(), Finding::Failures { calls: 2 }]);
         let mut findings = vec![Finding::NotOneQueue { effect: 0.2 }];
-        put_drift_first(&mut findings);
+        order(&mut findings);
         assert_eq!(findings.len(), 1);
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct PoolInversion {
     in_service: Vec<u32>,
     /// Index into `times` of the start of each call, and of its finish.
     spans: Vec<(u32, u32)>,
+    /// Number of calls that waited for a worker.
+    pub(crate) waited: usize,
 }
 
 impl PoolInversion {
@@ -19,11 +21,12 @@ impl PoolInversion {
     /// nanoseconds after their arrival.
     pub(crate) fn new(work: &Workload, workers: Option<u32>, outside: f64) -> Self {
         let mut starts: Vec<(f64, u32)> = Vec::with_capacity(work.len());
-        let mut free = workers.map(FreeTimes::new);
+        let (mut free, mut waited) = (workers.map(FreeTimes::new), 0);
         for call in 0..work.len() {
             let finish = work.finishes[call];
             let ready = work.arrivals[call] + outside;
             let start = free.as_ref().map_or(ready, |free| ready.max(free.earliest()));
+            waited += usize::from(start > ready);
             starts.push((start.min(finish - MIN_STAY_NANOS), call as u32));
             if let Some(free) = &mut free {
                 free.take(finish);
@@ -34,6 +37,7 @@ impl PoolInversion {
             times: Vec::with_capacity(2 * work.len()),
             in_service: Vec::with_capacity(2 * work.len()),
             spans: vec![(0, 0); work.len()],
+            waited,
         };
         let (mut present, mut finishes) = (0u32, work.by_finish.iter().peekable());
         for (start, call) in starts {

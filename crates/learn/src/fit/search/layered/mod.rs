@@ -10,14 +10,14 @@
 
 mod inversion;
 pub(crate) mod search;
-pub(crate) mod simulation;
+mod simulation;
 mod slowdown;
 
 use standin_model::stats::mean;
 
 use crate::fit::demand::OperationFit;
 use crate::fit::prepare::workload::Workload;
-use crate::fit::search::holdout_validation::Stratum;
+use crate::fit::search::holdout_validation::{HeldOutError, Stratum};
 
 /// A layered queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,10 @@ pub(crate) struct LayeredFit {
     pub(crate) demands: Vec<f64>,
     /// Predicted against recorded latencies, with demands of the lower load.
     pub(crate) strata: Vec<Stratum>,
+    /// Error of that prediction at the held-out load.
+    pub(crate) error: HeldOutError,
+    /// Error at the highest load with all that the tape shows of it.
+    pub(crate) error_on_tape: HeldOutError,
     /// Names of other members that explain the recording about as well.
     pub(crate) others: Vec<String>,
     /// Factor that was applied to the slow-downs so that the simulated tape has the recorded

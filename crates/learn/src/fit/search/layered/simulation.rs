@@ -101,3 +101,64 @@ impl<'m> Running<'m> {
         self.now = until;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fit::prepare::trace::{Observation, Trace};
+    use crate::fit::search::layered::inversion::PoolInversion;
+    use crate::fit::search::layered::slowdown;
+    use standin_model::station::{Capacity, Contention, Queue, SimTime, Work, simulate};
+
+    /// Returns 3,000 calls of three operations that demand 1 to 8 ms.
+    fn workload() -> Workload {
+        let call = |rank: u64| {
+            let arrival = rank * 1_100_000 + rank * 7_919 % 1_000 * 900;
+            let finish = arrival + 1_000_000 + rank * 7_907 % 7_000 * 1_000;
+            Observation { operation: (rank % 3) as u32, arrival, finish, status: 200, bytes: None, in_flight: 0 }
+        };
+        let operations = ["GET /a", "GET /b", "GET /c"].map(str::to_owned).to_vec();
+        let trace = Trace { operations, calls: (0..3_000).map(call).collect(), ..Trace::default() };
+        Workload::new(&[trace], |_, operation| operation).0
+    }
+
+    /// The simulation is the station's, and the inversion gives back every demand.
+    #[test]
+    fn a_run_is_that_of_the_station_and_is_inverted_exactly() {
+        for (workers, cores) in [(Some(5), 2), (Some(4), 1), (None, 3)] {
+            let model = LayeredModel { workers, cores, outside: 300_000.0, slowdowns: vec![0.0, 0.35, 1.0] };
+            let mut work = workload();
+            let latencies: Vec<f64> = work.finishes.iter().zip(&work.arrivals).map(|(to, from)| to - from).collect();
+            let pools = DemandSampler::new(&work, &latencies, |_| true);
+            let run = run(&model, &pools, &work, 9);
+            let draws = Draws::new(9);
+            let drawn: Vec<f64> = (0..work.len()).map(|call| pools.draw(&work, call, draws)).collect();
+            let capacity = Capacity::Layered {
+                workers: workers.and_then(NonZeroU32::new),
+                cores: Some(f64::from(cores)),
+                queue: Queue::Unbounded,
+            };
+            let calls = (0..work.len()).map(|call| {
+                let contention = Contention::Slowdown(model.slowdowns[work.operations[call] as usize]);
+                let demand = Duration::from_nanos(drawn[call] as u64);
+                (SimTime::from_nanos((work.arrivals[call] + model.outside) as u64), Work { demand, contention })
+            });
+            for ((finish, arrival), latency) in simulate(capacity, calls).into_iter().zip(&work.arrivals).zip(&run) {
+                let station = finish.expect("no bound").nanos() as f64 - arrival;
+                assert!((station - latency).abs() < 2_000.0, "{workers:?} {cores}: {station} {latency}");
+            }
+            for (call, latency) in run.iter().enumerate() {
+                work.finishes[call] = work.arrivals[call] + latency;
+            }
+            work.by_finish
+                .sort_by(|one, other| work.finishes[*one as usize].total_cmp(&work.finishes[*other as usize]));
+            let inversion = PoolInversion::new(&work, workers, model.outside);
+            for (found, demand) in slowdown::demands(&inversion, &model, &work).iter().zip(&drawn) {
+                assert!((found - demand).abs() < 100.0, "{workers:?} {cores}: {found} {demand}");
+            }
+        }
+    }
+}

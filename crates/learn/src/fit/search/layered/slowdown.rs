@@ -14,10 +14,10 @@ pub(crate) struct ComparedCalls {
 }
 
 impl ComparedCalls {
-    /// Collects the counted calls that are `included`.
-    pub(crate) fn new(work: &Workload, included: impl Fn(usize) -> bool) -> Self {
+    /// Collects the counted calls.
+    pub(crate) fn new(work: &Workload) -> Self {
         let mut operations = vec![Vec::new(); work.operation_count];
-        for call in (0..work.len()).filter(|call| work.counted[*call] && included(*call)) {
+        for call in (0..work.len()).filter(|call| work.counted[*call]) {
             operations[work.operations[call] as usize].push(call);
         }
         Self { operations }
