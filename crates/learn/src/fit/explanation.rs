@@ -125,8 +125,8 @@ impl Explanation {
         let curve = LoadDependentFit::find(work, split);
         let curve = curve.filter(|fit| fit.is_better(self.chosen, &self.strata, ranking.chance.0));
         match (layered, curve) {
-            // a law of two numbers is simpler than a rate for each population
-            (Some(fit), Some(curve)) if curve.is_clearly_better(fit.effect, &fit.strata, ranking.tolerance()) => {
+            // one rate for all operations is simpler than a slow-down of each
+            (Some(fit), Some(curve)) if !curve.is_clearly_worse(fit.effect, &fit.strata, ranking.tolerance()) => {
                 self.replace_with_load_dependent_rate(curve, prepared);
                 None
             }
@@ -208,7 +208,7 @@ impl Explanation {
         let is_explained =
             has_slow_spells || self.is_light_load || self.curve.is_some() || tandem.is_some() || is_layered;
         let is_suspected = !is_explained && rules::suggests_delay_center(&self.findings, self.chosen, ranking, work);
-        let delay_center = is_suspected.then(|| DelayCenterFit::find(work, self.station, split));
+        let delay_center = is_suspected.then(|| DelayCenterFit::find(work, self.chosen.model, split));
         let is_closer = |fit: &DelayCenterFit| match (split, &self.layered) {
             (Some(split), Some(layered)) => {
                 let runs: Vec<Vec<f64>> = holdout_validation::seeds().map(|seed| fit.latencies(work, seed)).collect();

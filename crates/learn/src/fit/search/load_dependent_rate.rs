@@ -65,11 +65,11 @@ impl LoadDependentFit {
         self.effect < single.effect && (explains || holdout_validation::is_clearly_better(&self.strata, strata))
     }
 
-    /// Returns true if the curve should replace a simpler model with this effect size and these
-    /// predictions.
-    pub(crate) fn is_clearly_better(&self, effect: f64, strata: &[Stratum], tolerance: f64) -> bool {
-        let is_clear = effect - self.effect > tolerance && !holdout_validation::is_clearly_better(strata, &self.strata);
-        is_clear || holdout_validation::is_clearly_better(&self.strata, strata)
+    /// Returns true if a model with this effect size and these predictions is clearly better.
+    pub(crate) fn is_clearly_worse(&self, effect: f64, strata: &[Stratum], tolerance: f64) -> bool {
+        let is_clear = self.effect - effect > tolerance.max(self.effect * MIN_GAIN_SHARE);
+        is_clear && !holdout_validation::is_clearly_better(&self.strata, strata)
+            || holdout_validation::is_clearly_better(strata, &self.strata)
     }
 }
 
@@ -262,6 +262,8 @@ const EXTRAPOLATION_RATIO: f64 = 4.0;
 const POPULATION_RATIO: f64 = 1.2;
 /// Minimum ratio of the cost at the largest population to the cost alone.
 const MIN_COST_RATIO: f64 = 1.1;
+/// Smallest gain in effect size by which another model is clearly better, as a share of its own.
+const MIN_GAIN_SHARE: f64 = 0.12;
 const MAX_ROUNDS: usize = 20_000;
 const CONVERGED: f64 = 1e-9;
 
