@@ -48,18 +48,21 @@ impl LayeredFit {
             }
         }
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
-        let fine = Scene::new(work);
+        let whole = work.excerpt(FINE_CALLS, most as usize);
+        let fine = Scene::new(&whole);
         let mut finalists: Vec<Member> = Vec::new();
         // the simplest is always among them
         let simplest = found.iter().skip(FINALISTS).find(|member| member.model.workers.is_none());
         for LayeredModel { workers, cores, outside, .. } in
             found.iter().take(FINALISTS).chain(simplest).map(|member| &member.model)
         {
-            let thirds = PopulationThirds::new(work, *outside, |_| true);
+            let thirds = PopulationThirds::new(&whole, *outside, |_| true);
             finalists.extend(fine.fit(*workers, *cores, *outside, &thirds));
         }
         let chosen = choose(&fine, finalists, split, tolerance)?;
-        Some(fine.describe(chosen, split))
+        let fit = fine.describe(chosen, split);
+        let inversion = PoolInversion::new(work, fit.model.workers, fit.model.outside);
+        Some(Self { demands: slowdown::demands(&inversion, &fit.model, work), ..fit })
     }
 
     /// Returns true if the layered queue should replace a single station with this effect size and
@@ -205,7 +208,9 @@ const MIN_WAITED: usize = 20;
 const MIN_WAITED_SHARE: f64 = 0.01;
 /// Number of calls that the survey looks at.
 const SURVEY_CALLS: usize = 8_000;
-/// Number of members that are fitted to all calls.
+/// Number of calls that members are chosen and simulated on.
+const FINE_CALLS: usize = 30_000;
+/// Number of members that survive the survey.
 const FINALISTS: usize = 6;
 /// Largest excess of a close member's effect size over the best, as a share of the best.
 const CLOSE_EFFECT_SHARE: f64 = 0.15;
