@@ -25,6 +25,7 @@ fn operation(name: &str) -> OperationFit {
         tail: None,
         outside: None,
         front: None,
+        slowdown: None,
         transfer: None,
         autocorrelation: None,
     }
@@ -65,6 +66,7 @@ fn fitted(findings: Vec<Finding>) -> Fitted {
         discipline: QueueDiscipline::Fifo,
         workers: Some(4),
         curve: None,
+        cores: None,
         accepted: Some((4, 5)),
         outside: Duration::from_micros(312),
         effect: 0.04,
