@@ -54,19 +54,12 @@ impl PopulationThirds {
         self.operations.iter().map(|operation| operation.calls.len() / 3).min().unwrap_or(0)
     }
 
-    /// Returns the effect size. Demands that are not positive count against the model; more than 5 %
-    /// of them make it infeasible, and its effect size infinite.
-    ///
-    /// Wrong time stamps make a few demands of the true model impossible, so no model is excluded
-    /// by a handful of them.
+    /// Returns the effect size; infinite if more than 0.5 % of the demands are not positive,
+    /// because the model is then infeasible.
     pub(crate) fn effect(&self, demands: &[f64], outside: f64) -> f64 {
         let calls = || self.operations.iter().flat_map(|operation| &operation.calls);
         let impossible = calls().filter(|call| demands[**call as usize] <= 0.0).count();
-        let share = impossible as f64 / calls().count().max(1) as f64;
-        if share > MAX_IMPOSSIBLE_SHARE {
-            return f64::INFINITY;
-        }
-        self.unchecked_effect(demands, outside) + (share - USUAL_IMPOSSIBLE_SHARE).max(0.0) * IMPOSSIBLE_WEIGHT
+        if impossible * 200 > calls().count() { f64::INFINITY } else { self.unchecked_effect(demands, outside) }
     }
 
     /// Returns the effect size of a feasible or infeasible model; 0 if nothing can be compared.
@@ -161,12 +154,6 @@ pub(crate) const SMALL_EFFECT: f64 = 0.03;
 /// Largest ratio of a true model's effect size to its mean by chance. In simulations of true models
 /// it reached 1.8, because busy periods hold long demands.
 pub(crate) const MAX_CHANCE_FACTOR: f64 = 1.8;
-/// Share of demands that are not positive above which a model is infeasible.
-const MAX_IMPOSSIBLE_SHARE: f64 = 0.05;
-/// Share that noise of time stamps makes of a true model's demands.
-const USUAL_IMPOSSIBLE_SHARE: f64 = 0.005;
-/// Effect size that the rest of the share counts for.
-const IMPOSSIBLE_WEIGHT: f64 = 2.0;
 /// Minimum number of calls of an operation that is compared, if any operation has as many.
 const MIN_OPERATION_CALLS: usize = 60;
 const RANDOM_SPLITS: u64 = 8;
