@@ -213,7 +213,8 @@ impl Explanation {
             (Some(split), Some(layered)) => {
                 let runs: Vec<Vec<f64>> = holdout_validation::seeds().map(|seed| fit.latencies(work, seed)).collect();
                 let error = split.error_by_operation(work, &runs);
-                if rules::stands_for_a_delay(layered) {
+                // what leaves the tape unexplained makes way for anything that is not worse
+                if rules::stands_for_a_delay(layered) || rules::leaves_open(layered, ranking.chance.0) {
                     !layered.error_on_tape.is_clearly_better(error)
                 } else {
                     error.is_clearly_better(layered.error_on_tape)
