@@ -114,7 +114,7 @@ impl FitArgs {
         }
         profile_file::write(&path, Author::Fit, &fitted.profile().to_yaml(&fitted.to_string()))?;
         print_note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
-        if fitted.is_unexplained() {
+        if fitted.is_unexplained() && !self.anyway {
             return Err(Failure::check_failed(
                 "the model does not explain the recording; the report says what is missing",
             )

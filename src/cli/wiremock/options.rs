@@ -166,7 +166,7 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
             "long answers are compressed for clients that accept it; a stub opts out by the header `Content-Encoding: none`",
         ),
     ),
-    option("enable-stub-cors", Absent, Ignored("give stubs the header `Access-Control-Allow-Origin`")),
+    option("enable-stub-cors", Absent, Same("--enable-stub-cors")),
     option("max-http-client-connections", Required, BuiltIn("connections to services are opened as they are needed")),
     option("disable-connection-reuse", Optional, BuiltIn("connections to services are reused")),
     option("admin-api-basic-auth", Required, Same("--admin-api-basic-auth")),

@@ -41,6 +41,9 @@ fn options_and_their_variable_take_effect() {
     let process = start(&["--verbose"], &[("WIREMOCK_OPTIONS", &options)]);
     assert_eq!(process.get("/t").text(), "GET");
     assert_eq!(process.get("/__admin/requests").json()["requestJournalDisabled"], true);
+    let process = start(&["--root-dir", dir, "--enable-stub-cors"], &[]);
+    let answer = process.send("GET /a HTTP/1.1\r\nHost: me\r\nOrigin: http://page.example\r\n\r\n");
+    assert_eq!((answer.text(), answer.header("access-control-allow-origin")), ("A", Some("http://page.example")));
     // options of `serve`, and the last of two values
     let process = start(&["--root-dir", "/nowhere", "--root-dir", dir, "--no-static", "--seed", "7"], &[]);
     assert_eq!(process.get("/a").text(), "A");
