@@ -289,7 +289,6 @@ fn an_operation_demands_something() {
         (
             work("demand: {fixed: 3ms}\n    order: {block: 1s, correlation: 0.4}\n    transfer: {rate: 20}"),
             vec![
-                "7:12: the order has no `blocks`; help: add how long a slow spell lasts, such as `blocks: 200ms`",
                 "7:37: `0.4` has no unit; help: write it as a percentage, such as `0.4%`",
                 "7:13: unknown field `block`; help: did you mean `blocks`?",
                 "8:22: `20` has no unit; help: use B/s, kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s",
@@ -499,7 +498,6 @@ fn a_front_and_what_is_demanded_of_it_need_each_other() {
             service(UNLIMITED, "  front: {discipline: fifo, workers: 0, queu: 1}\n"),
             vec![
                 "5:38: 0 is no number of workers; help: use a number from 1 to 1000000, or `discipline: unlimited`",
-                "5:10: the front has no `queue`; help: write how many calls may wait, or `queue: unbounded`",
                 "5:41: unknown field `queu`; help: did you mean `queue`?",
                 "5:10: no operation demands anything of the front; help: add `front: {fixed: 1ms}` to an operation, or remove it here",
             ],
