@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::stdio::{self, StdStream};
+use standin_stub::call::raw_target;
 
 /// The queue of requests to be logged.
 #[derive(Clone, Debug)]
@@ -88,7 +89,9 @@ impl RequestLine {
     /// Returns the line of the request, as JSON or as text.
     fn line(&self, is_json: bool) -> String {
         let at = Timestamp::try_from(self.at).unwrap_or(Timestamp::UNIX_EPOCH);
-        let url: String = self.uri.to_string().chars().take(MAX_URL_CHARS).collect();
+        let url = self.uri.to_string();
+        let sent = raw_target::without_placeholders(&url).unwrap_or_else(|| url.into());
+        let url: String = sent.chars().take(MAX_URL_CHARS).collect();
         let millis = self.time.as_secs_f64() * 1e3;
         if is_json {
             let fields = json!({
@@ -153,5 +156,16 @@ mod tests {
         assert!(text.contains(" GET /a?b=1 200 ") && text.ends_with("ms stub 17"), "{text}");
         let json: serde_json::Value = serde_json::from_str(&logged.line(true)).expect("JSON");
         assert_eq!(json["fields"]["status"], 200);
+    }
+
+    #[test]
+    fn a_raw_target_is_logged_as_it_was_sent() {
+        let (lines, received) = sync_channel(1);
+        let log = RequestLog { lines, dropped: Arc::default() };
+        let mut request = Request::get("/").body(()).expect("a request");
+        *request.uri_mut() = raw_target::parse("/a?q=\"<b>`").expect("a URI with placeholders");
+        log.record(PendingRequest::new(&request), None::<&Response<()>>);
+        let text = received.recv().expect("a line").line(false);
+        assert!(text.contains(" GET /a?q=\"<b>` broken "), "{text}");
     }
 }
