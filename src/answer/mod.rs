@@ -307,8 +307,8 @@ impl Answerer {
         self.webhooks.trigger(job, &self.context.tasks)
     }
 
-    /// Appends a request to the journal with the reply that was made for it alone. Returns the number
-    /// of the entry, if requests are kept.
+    /// Appends a request to the journal with the reply that was made for it alone. Returns the
+    /// number of the entry, if requests are kept.
     fn journal_reply(&self, call: &Call, answer: AnswerInfo<'_>, reply: &Reply) -> Option<u64> {
         let journal = self.live.journal();
         journal.append(self.context.worker, call, answer.with_reply(reply, journal.body_limit()))

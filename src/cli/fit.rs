@@ -38,8 +38,8 @@ pub(super) struct FitArgs {
     #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
     to: Option<Duration>,
 
-    /// Write one model even if the service changed while it was recorded, or tapes name different
-    /// targets
+    /// Take one model even if the service changed while it was recorded, tapes name different
+    /// targets, or the model does not explain them
     #[arg(long)]
     anyway: bool,
 

@@ -30,8 +30,8 @@ impl ServiceClients {
         Self { trust, rules: Arc::new(rules), limits, workers, clients: Mutex::default() }
     }
 
-    /// Creates the clients of webhooks, which may call this server too. The error is a message about
-    /// certificates.
+    /// Creates the clients of webhooks, which may call this server too. The error is a message
+    /// about certificates.
     pub fn of_webhooks(settings: &ProxySettings) -> Result<Self, String> {
         let rules = TargetRules {
             allowed: settings.allowed_targets.clone(),

@@ -101,7 +101,8 @@ impl Reload {
     }
 
     /// Reloads changed files now and drops the changes of `live` through the API that are in no
-    /// file. Files with errors keep their last good stubs. Returns `None` if the server is shutting down.
+    /// file. Files with errors keep their last good stubs. Returns `None` if the server is shutting
+    /// down.
     pub async fn reset(&self, live: &Arc<ServiceState>) -> Option<Arc<ReloadStatus>> {
         self.send_request(Some(Arc::clone(live))).await
     }

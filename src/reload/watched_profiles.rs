@@ -39,8 +39,8 @@ impl WatchedProfiles {
         self.defects.iter().any(Defect::is_error)
     }
 
-    /// Returns these profiles, or, if one has an error, all of `before`: profiles extend each other,
-    /// so that none can be kept alone.
+    /// Returns these profiles, or, if one has an error, all of `before`: profiles extend each
+    /// other, so that none can be kept alone.
     pub(super) fn or_last_good(self, before: &Self) -> Self {
         if self.has_errors() { Self { by_folder: before.by_folder.clone(), ..self } } else { self }
     }

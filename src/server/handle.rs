@@ -65,8 +65,9 @@ impl Handle {
         self.drained.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Stops accepting, finishes the requests in flight within [`Config::grace`](crate::Config::grace), and ends the
-    /// server. Blocks until then. Returns true if all requests were finished.
+    /// Stops accepting, finishes the requests in flight within
+    /// [`Config::grace`](crate::Config::grace), and ends the server. Blocks until then. Returns
+    /// true if all requests were finished.
     pub fn shut_down(mut self) -> bool {
         let grace = self.grace;
         self.end(grace)

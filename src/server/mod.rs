@@ -95,8 +95,8 @@ pub enum StartError {
     },
     /// The configuration contradicts itself or the folder. The text says how to correct it.
     Config(String),
-    /// The stubs or profiles have errors, and the configuration is strict or asks for a profile that
-    /// has an error; none are served.
+    /// The stubs or profiles have errors, and the configuration is strict or asks for a profile
+    /// that has an error; none are served.
     Stubs(Vec<Defect>),
     /// A thread cannot be started.
     Thread(io::Error),

@@ -1,9 +1,9 @@
 //! GraphQL documents that are equal whatever their layout and order.
 //!
 //! A document is brought into a canonical form, as WireMock's GraphQL extension sorts its syntax
-//! tree: white space, commas, comments, the order of definitions, selections, arguments, directives,
-//! variables and fields of objects, and the spelling of strings do not count. The order of lists
-//! does, as do aliases, names of operations and of fragments.
+//! tree: white space, commas, comments, the order of definitions, selections, arguments,
+//! directives, variables and fields of objects, and the spelling of strings do not count. The order
+//! of lists does, as do aliases, names of operations and of fragments.
 
 use apollo_parser::cst::{CstNode as _, StringValue};
 use apollo_parser::{Lexer, Parser, SyntaxElement, SyntaxKind, SyntaxNode, TokenKind};
@@ -42,8 +42,8 @@ impl GraphQlDocument {
     }
 }
 
-/// Checks length, number of tokens, and depth, so that neither the parser nor [`write`] recurses too
-/// far: the parser limits the depth of selections, but not that of objects and types.
+/// Checks length, number of tokens, and depth, so that neither the parser nor [`write`] recurses
+/// too far: the parser limits the depth of selections, but not that of objects and types.
 fn check_size(text: &str) -> Result<(), SyntaxError> {
     if text.len() > MAX_BYTES {
         return Err(SyntaxError::limit(0, format!("the document has more than {MAX_BYTES} bytes"), "shorten it"));

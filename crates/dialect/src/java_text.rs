@@ -38,8 +38,8 @@ pub fn double_text(value: f64) -> String {
     text
 }
 
-/// Returns a number as Java's `NumberFormat` prints it in English: digits in groups of three, and at
-/// most three behind the point.
+/// Returns a number as Java's `NumberFormat` prints it in English: digits in groups of three, and
+/// at most three behind the point.
 ///
 /// ```
 /// use standin_dialect::java_text::grouped_text;
@@ -72,8 +72,8 @@ pub fn grouped_text(value: f64) -> String {
     text
 }
 
-/// Sorts distinct names, with what belongs to them, into the order in which a `HashMap` of Java lists
-/// them after they were put into it in this order.
+/// Sorts distinct names, with what belongs to them, into the order in which a `HashMap` of Java
+/// lists them after they were put into it in this order.
 ///
 /// A bucket keeps the order of insertion. Java makes trees of buckets with more than seven names,
 /// which keep it too.

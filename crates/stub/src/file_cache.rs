@@ -267,8 +267,8 @@ impl CachedFile {
         }
     }
 
-    /// Returns true if the content is that of the file on disk, whose stamps are taken over. Compares
-    /// bytes where stamps do not settle it.
+    /// Returns true if the content is that of the file on disk, whose stamps are taken over.
+    /// Compares bytes where stamps do not settle it.
     fn confirm(&mut self, path: &Path, stamp: Option<FileStamp>, folder: &StubFolder, listing: &FileListing) -> bool {
         let has_same_stamps =
             stamp == self.stamp && self.bodies.iter().all(|body| listing.body_stamp(&body.path) == body.stamp);

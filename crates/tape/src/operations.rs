@@ -1,9 +1,9 @@
 //! Groups requests into operations: a method and a path in which variable segments are `{id}`.
 //!
-//! A segment is variable if several values occur at its position that look generated: numbers, dates,
-//! UUIDs, long hexadecimal numbers, tokens with digits, or numbers behind one prefix, as in
-//! `order-17`. Words are names, however many there are: `/api/users` and `/api/orders` have nothing in
-//! common but their place. A value that occurs once stays as it is. The query is not part of an
+//! A segment is variable if several values occur at its position that look generated: numbers,
+//! dates, UUIDs, long hexadecimal numbers, tokens with digits, or numbers behind one prefix, as in
+//! `order-17`. Words are names, however many there are: `/api/users` and `/api/orders` have nothing
+//! in common but their place. A value that occurs once stays as it is. The query is not part of an
 //! operation. The result does not depend on the order of the requests.
 
 use std::collections::{BTreeMap, BTreeSet};

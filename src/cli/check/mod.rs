@@ -21,10 +21,11 @@ use standin_text::counted;
 
 /// Lint stubs and profiles: every defect at once, with its place and help; exits 1 if there are any
 ///
-/// Errors: files and stubs that cannot be used, files that are no stubs, missing body files, ids that
-/// stand twice. Warnings: urls that no request can have (`urlPath` with `?`, a regular expression in
-/// `url`, an absolute url), stubs that others hide, scenario states that nothing sets, names that
-/// stand twice in an object, `{{…}}` without the transformer, unknown transformers and matchers.
+/// Errors: files and stubs that cannot be used, files that are no stubs, missing body files, ids
+/// that stand twice. Warnings: urls that no request can have (`urlPath` with `?`, a regular
+/// expression in `url`, an absolute url), stubs that others hide, scenario states that nothing
+/// sets, names that stand twice in an object, `{{…}}` without the transformer, unknown transformers
+/// and matchers.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

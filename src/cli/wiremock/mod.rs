@@ -191,7 +191,8 @@ impl ServeCommand {
         Ok(())
     }
 
-    /// Notes classes of Java, but turns templates on for the transformer that was one in WireMock 2.
+    /// Notes classes of Java, but turns templates on for the transformer that was one in WireMock
+    /// 2.
     fn note_extensions(&mut self, classes: &str) {
         let (templates, others): (Vec<&str>, Vec<&str>) =
             classes.split(',').map(str::trim).partition(|class| class.ends_with("ResponseTemplateTransformer"));

@@ -35,8 +35,8 @@ fn no_fifth_call_and_no_burst_reach_the_service() {
     assert!(statuses.iter().all(|status| *status == 200), "all came through in time");
     assert!(service.most_at_once() <= 4, "{} at once", service.most_at_once());
     let (_, _, tape, _folder) = recording.end("-INT");
-    // at most 11 pass the rate limit in 100 ms; the four with a permit may have passed it before, when
-    // their thread had to wait for a core
+    // at most 11 pass the rate limit in 100 ms; the four with a permit may have passed it before,
+    // when their thread had to wait for a core
     let mut sent: Vec<u64> = tape.exchanges.iter().filter_map(|one| one.times.sent).collect();
     sent.sort_unstable();
     let most =

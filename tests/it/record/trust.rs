@@ -32,8 +32,8 @@ impl CertificateFiles {
     }
 }
 
-/// Returns the status and the text of a response of a service with a certificate, through a recorder
-/// that trusts a certificate.
+/// Returns the status and the text of a response of a service with a certificate, through a
+/// recorder that trusts a certificate.
 fn recorded(own: &CertificateFiles, trusted: &CertificateFiles) -> (u16, String) {
     let stub = r#"{"request": {}, "response": {"body": "safe"}}"#;
     let service = Mock::configured(&[("mappings/a.json", stub)], |config| {

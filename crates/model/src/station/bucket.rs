@@ -21,8 +21,9 @@ pub struct TokenRate {
 pub struct TokenBucket {
     /// Nanoseconds since the epoch.
     full_at: f64,
-    /// Latest arrival so far, in nanoseconds since the epoch. Threads hand in their calls a little out
-    /// of order, and a call from before the latest would find tokens that have not come yet missing.
+    /// Latest arrival so far, in nanoseconds since the epoch. Threads hand in their calls a little
+    /// out of order, and a call from before the latest would find tokens that have not come yet
+    /// missing.
     latest: f64,
 }
 

@@ -13,8 +13,8 @@
 //! - `unlimited`: nothing;
 //! - `fifo`: a late call queues behind those admitted before it, and starts at its own arrival if a
 //!   worker is free;
-//! - `sharing` and layered: time does not go back. A late call is taken to have had its present share
-//!   since its arrival, which is exact while every call has a worker of its own.
+//! - `sharing` and layered: time does not go back. A late call is taken to have had its present
+//!   share since its arrival, which is exact while every call has a worker of its own.
 //!
 //! A call that enters the station later, because its `outside` latency comes first, is admitted at
 //! that time and not in advance: it would keep a worker from calls that enter before it.

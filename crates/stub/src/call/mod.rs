@@ -360,8 +360,8 @@ impl Call {
         self.once(&self.decoded().json, read)?.as_ref()
     }
 
-    /// Returns the `query` of a JSON body as GraphQL, or the error of its parser; `None` if the body
-    /// has none.
+    /// Returns the `query` of a JSON body as GraphQL, or the error of its parser; `None` if the
+    /// body has none.
     pub fn graphql(&self) -> Option<Result<&GraphQlDocument, &SyntaxError>> {
         let read = || {
             let query = self.json()?.get("query")?.as_str()?;

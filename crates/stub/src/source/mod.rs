@@ -156,8 +156,8 @@ impl DocumentError {
     }
 }
 
-/// Parses JSON that is not strict as WireMock's JSON library does: with comments, single quotes, and
-/// any text after the value. `None` if it is not JSON, or deeper than [`MAX_DEPTH`].
+/// Parses JSON that is not strict as WireMock's JSON library does: with comments, single quotes,
+/// and any text after the value. `None` if it is not JSON, or deeper than [`MAX_DEPTH`].
 pub fn lenient_json(text: &str) -> Option<Json> {
     read_json_within(text, DocumentLimits::FILE).ok().map(|node| node.to_json())
 }

@@ -116,8 +116,8 @@ pub(super) fn shortened(steps: Vec<XPathStep>) -> Box<[XPathStep]> {
     short.into()
 }
 
-/// Makes the name of a path that is a mere search, such as `//name[@id]`, that which is written in the
-/// document.
+/// Makes the name of a path that is a mere search, such as `//name[@id]`, that which is written in
+/// the document.
 ///
 /// Where no prefix stands for a namespace, Java searches by names with their prefixes, while other
 /// steps look at the name behind the colon.

@@ -54,8 +54,8 @@ pub struct Trace {
     /// Number of calls shorter than the round trip, where there are so many that the service itself
     /// is that fast.
     pub too_fast: u64,
-    /// Number of calls whose times cannot be true: out of order, or shorter than the recorder's round
-    /// trip though the operation usually takes much longer.
+    /// Number of calls whose times cannot be true: out of order, or shorter than the recorder's
+    /// round trip though the operation usually takes much longer.
     pub contradictory: u64,
     /// Median transfer rate of long responses in bytes a second, by operation; `None` where
     /// responses are short or mostly arrive at once.

@@ -1,9 +1,9 @@
 //! `before`, `after` and `equalToDateTime`: a date in a text against a date in the stub, or against
 //! now.
 //!
-//! A date with a zone is an instant, one without is a local time. An expected local time is compared
-//! with the local time of the text. An expected instant is compared with the instant of the text,
-//! whose local time is taken in the zone of this machine.
+//! A date with a zone is an instant, one without is a local time. An expected local time is
+//! compared with the local time of the text. An expected instant is compared with the instant of
+//! the text, whose local time is taken in the zone of this machine.
 
 mod expected;
 

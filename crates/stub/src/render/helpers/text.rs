@@ -190,7 +190,8 @@ pub(super) fn yesno<'t>(_: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> Res
     Ok(args.named(key).cloned().unwrap_or_else(|| TemplateValue::text(key)))
 }
 
-/// Returns the capital letter of a character; the character itself if that takes several, as of `ß`.
+/// Returns the capital letter of a character; the character itself if that takes several, as of
+/// `ß`.
 fn title_case(c: char) -> char {
     let mut upper = c.to_uppercase();
     upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)

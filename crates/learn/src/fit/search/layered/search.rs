@@ -117,8 +117,8 @@ impl<'w> Scene<'w> {
     }
 
     /// Returns the factor for the slow-downs with which the simulated tape is closest to the
-    /// recorded one at its highest load. Pauses and a starved recorder raise the number in service and the demands
-    /// together, which the inversion takes for a slow-down.
+    /// recorded one at its highest load. Pauses and a starved recorder raise the number in service
+    /// and the demands together, which the inversion takes for a slow-down.
     fn best_scale(&self, model: &LayeredModel, split: &HoldoutSplit) -> (f64, HeldOutError) {
         let work = self.work;
         let inversion = PoolInversion::new(work, model.workers, model.outside);
