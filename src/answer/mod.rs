@@ -11,8 +11,9 @@ pub(crate) mod misses;
 mod paced;
 mod proxied;
 mod refusal;
+mod render;
+mod sending;
 
-use std::borrow::Borrow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub(crate) use self::contained::contained;
 use self::misses::MissSender;
 use self::paced::Matched;
 use self::proxied::Forwarded;
+use self::render::held;
 use crate::admin::{self, AdminRequest};
 use crate::listen::body::{self, Bounds};
 use crate::listen::connection::{Broken, Connection, Limits};
@@ -37,18 +39,17 @@ use crate::pacing::PacedRequest;
 use crate::webhooks::{WebhookJob, WebhookSender, WebhookTrigger};
 use crate::worker_context::WorkerContext;
 use standin_stub::call::Call;
-use standin_stub::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
+use standin_stub::memory::MemoryPermit;
 
 use crate::audit::Audit;
 use crate::panics::{self, Panics};
 use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
 use crate::request_log::RequestLog;
-use crate::send::{self, Outgoing, Transfer, Wait};
+use crate::send::Outgoing;
 use standin_model::draws::Draws;
 use standin_stub::Stub;
-use standin_stub::render::Cancellation;
-use standin_stub::reply::{Body, Reply};
+use standin_stub::reply::Reply;
 
 /// A response that is ready, or a future of it.
 enum Answering {
@@ -314,61 +315,6 @@ impl Answerer {
         journal.append(self.context.worker, call, answer.with_reply(reply, journal.body_limit()))
     }
 
-    /// Sends a reply that is due: at once, unless its body has to be read or timed.
-    fn finish(self: Arc<Self>, reply: Reply, method: Method, memory: &Arc<MemoryShare>) -> Answering {
-        self.context.timer.fire_due();
-        self.count(&reply);
-        match send::respond_at_once(reply, &method) {
-            Ok(Ok(response)) => Answering::Now(Ok(response)),
-            Ok(Err(ending)) => Answering::Now(Err(Broken(ending))),
-            Err(reply) => {
-                let memory = Arc::clone(memory);
-                Answering::Later(Box::pin(async move { self.respond(*reply, &method, None, &memory).await }))
-            }
-        }
-    }
-
-    /// Sends a reply that is due. Its body leaves at the rate of `transfer`, if there is one.
-    async fn send(
-        &self,
-        reply: Reply,
-        method: &Method,
-        transfer: Option<Transfer>,
-        memory: &Arc<MemoryShare>,
-    ) -> Answer {
-        self.context.timer.fire_due();
-        self.count(&reply);
-        self.respond(reply, method, transfer, memory).await
-    }
-
-    /// Converts a reply that is counted already into a response.
-    async fn respond(
-        &self,
-        reply: Reply,
-        method: &Method,
-        transfer: Option<Transfer>,
-        memory: &Arc<MemoryShare>,
-    ) -> Answer {
-        if let Some(ending) = reply.ending {
-            return Err(Broken(ending));
-        }
-        let wait = || -> Wait {
-            let timer = Arc::clone(&self.context.timer);
-            Box::new(move |due| Box::pin(Arc::clone(&timer).wait_until(due)))
-        };
-        match send::respond(reply, method, transfer, memory, wait).await {
-            Ok(response) => Ok(response),
-            Err(why) => send::respond_at_once(*refusal::unsendable(&why), method)
-                .unwrap_or_else(|_| unreachable!("a refusal is a text"))
-                .map_err(Broken),
-        }
-    }
-
-    fn count(&self, reply: &Reply) {
-        let status = if reply.ending.is_some() { None } else { Some(reply.status) };
-        self.live.response_counts().count(self.context.worker, status);
-    }
-
     /// Moves the head of a request into a call. `held` is the memory permit for that head.
     #[expect(clippy::inline_always, reason = "a call is large, and would be moved")]
     #[inline(always)]
@@ -379,41 +325,6 @@ impl Answerer {
             call.head_permit = held;
         }
         call
-    }
-
-    /// Renders a reply on the worker; `None` if that takes long or has to decode a large body.
-    #[inline]
-    fn try_render_inline(&self, stub: &Stub, ordinal: u64, call: &Call, connection: &Connection) -> Option<Reply> {
-        let values = || standin_model::stub_random_stream(stub.id, self.draws, ordinal);
-        if stub.response.is_fixed() {
-            return stub.response.try_render_inline(call, values);
-        }
-        let reply = call.try_without_decoding(|| stub.response.try_render_inline(call, values))??;
-        Some(if stub.response.shares_body_of(&reply) { reply } else { made(reply, call.exhausted(), connection) })
-    }
-
-    /// Renders a reply on the worker, or on an offload thread if that takes long.
-    async fn render<C>(&self, stub: Arc<Stub>, ordinal: u64, call: C, connection: &Connection) -> Reply
-    where
-        C: Borrow<Call> + Send + 'static,
-    {
-        if let Some(reply) = self.try_render_inline(&stub, ordinal, call.borrow(), connection) {
-            return reply;
-        }
-        let values = standin_model::stub_random_stream(stub.id, self.draws, ordinal);
-        let cancellation = Cancellation::default();
-        // this future is dropped when the call is cancelled
-        let _cancel = cancellation.on_drop();
-        let render = move || {
-            let call = call.borrow();
-            let reply = stub.response.render(call, || values, cancellation);
-            let is_shared = stub.response.shares_body_of(&reply);
-            (reply, is_shared, call.exhausted())
-        };
-        match self.offload.run(&connection.turns, render).await {
-            (reply, true, None) => reply,
-            (reply, _, exhausted) => made(reply, exhausted, connection),
-        }
     }
 
     /// Waits until the reply is due. A reply that is ready after its deadline is counted as late
@@ -443,26 +354,4 @@ fn trigger_at_end(webhooks: Option<WebhookTrigger>, answer: Answer) -> Answer {
         Some(webhooks) => answer.map(|response| webhooks.attach(response)),
         None => answer,
     }
-}
-
-/// Counts the body of a rendered reply until it is sent. Returns a refusal in its place if the
-/// memory budget was exhausted while it was rendered.
-fn made(reply: Reply, exhausted: Option<MemoryExhausted>, connection: &Connection) -> Reply {
-    match exhausted {
-        Some(exhausted) => *refusal::exhausted(exhausted),
-        None => held(reply, connection),
-    }
-}
-
-/// Counts the body of a reply until it is sent. Returns a refusal if there is no memory for it.
-fn held(mut reply: Reply, connection: &Connection) -> Reply {
-    if let Body::Bytes(bytes) = &mut reply.body
-        && bytes.len() > connection.uncounted()
-    {
-        match connection.memory.hold(std::mem::take(bytes)) {
-            Ok(held) => *bytes = held,
-            Err(exhausted) => return *refusal::exhausted(exhausted),
-        }
-    }
-    reply
 }

@@ -13,7 +13,8 @@ use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 
-use super::{Answer, Answerer, held, refusal};
+use super::render::held;
+use super::{Answer, Answerer, refusal};
 use crate::listen::body::{self, Bounds, Unread};
 use crate::listen::connection::{Broken, Connection};
 use crate::live::ServiceState;
