@@ -322,8 +322,7 @@ fn never_hit(live: &ServiceState) -> Vec<Arc<Stub>> {
 /// clients of WireMock refuse members of a body that WireMock does not have.
 fn with_warnings(mut response: AdminResponse, reader: &Reader) -> AdminResponse {
     for warning in reader.defects().iter().filter(|defect| !defect.is_error()).take(MAX_WARNINGS) {
-        let help = warning.help.as_ref().map(|help| format!("; help: {help}")).unwrap_or_default();
-        let text = format!("{}: {}{help}", warning.pointer, warning.message);
+        let text = format!("{}: {}", warning.pointer, warning.summary());
         tracing::warn!("a stub of the admin API: {text}");
         let shown: String =
             text.chars().take(MAX_WARNING_CHARS).map(|c| if c.is_ascii_graphic() { c } else { ' ' }).collect();

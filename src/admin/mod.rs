@@ -170,10 +170,7 @@ fn refusal(status: StatusCode, defects: &[Defect]) -> AdminResponse {
                 "code": defect.code,
                 "source": source,
                 "title": "Error parsing JSON",
-                "detail": match &defect.help {
-                    Some(help) => format!("{}; {help}", defect.message),
-                    None => defect.message.clone(),
-                },
+                "detail": defect.summary(),
             })
         })
         .collect();

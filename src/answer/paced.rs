@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
 
 use super::{Answer, Answerer, trigger_at_end};
 use crate::listen::connection::{Broken, Connection};
@@ -20,7 +19,7 @@ use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::delay::units;
 use standin_stub::matcher::MatchStats;
-use standin_stub::reply::{Body, ConnectionEnding, Reply};
+use standin_stub::reply::{ConnectionEnding, Reply};
 
 /// Header of a request for an explanation of the times, and of the explanation.
 pub(super) const DEBUG: HeaderName = HeaderName::from_static("x-standin-debug");
@@ -84,7 +83,7 @@ impl Answerer {
         }
         let mut reply = match (progress.rejection_reply(), paced.as_ref().and_then(|paced| paced.status)) {
             (Some(reply), _) => reply,
-            (None, Some(status)) => status_only(status),
+            (None, Some(status)) => Reply::empty(status),
             (None, None) => self.render(Arc::clone(&stub), ordinal, Arc::clone(&call), &connection).await,
         };
         if !is_fixed {
@@ -111,18 +110,5 @@ impl Answerer {
         let rate = paced.as_ref().and_then(|paced| paced.transfer_rate).filter(|_| !progress.is_rejected());
         let transfer = rate.map(|rate| Transfer { start: due, rate });
         trigger_at_end(webhooks, self.send(reply, &method, transfer, &connection.memory).await)
-    }
-}
-
-/// Makes an answer that has a status only.
-fn status_only(status: StatusCode) -> Reply {
-    Reply {
-        status,
-        reason: None,
-        headers: HeaderMap::new(),
-        body: Body::Bytes(Bytes::new()),
-        dribble: None,
-        ending: None,
-        proxy: None,
     }
 }

@@ -88,7 +88,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.message)?;
-        self.help.iter().try_for_each(|help| write!(out, "; {help}"))
+        self.help.iter().try_for_each(|help| write!(out, "; help: {help}"))
     }
 }
 

@@ -214,10 +214,10 @@ pub(super) fn retry_until_ok(
 
 /// Returns the errors of a stub from code, with help, a line each.
 fn listed(defects: &[Defect], document: &str) -> String {
-    let lines = defects.iter().filter(|defect| defect.is_error()).map(|defect| {
-        let help = defect.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-        format!("  {}: {}{help}", defect.pointer, defect.message)
-    });
+    let lines = defects
+        .iter()
+        .filter(|defect| defect.is_error())
+        .map(|defect| format!("  {}: {}", defect.pointer, defect.summary()));
     format!("this cannot be a stub:\n{}\n  in {document}", lines.collect::<Vec<_>>().join("\n"))
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::request::ProxiedUrl;
 use crate::upstream::{LimitExceeded, TargetUrl};
@@ -53,13 +53,5 @@ pub(super) fn unexpected_status(status: StatusCode, url: &ProxiedUrl) -> Box<Rep
 
 fn failure_of(kind: &str, url: &str, cause: &str) -> Box<Reply> {
     let text = format!("{kind} failure trying to make a proxied request from WireMock to {url}\r\n{cause}");
-    Box::new(Reply {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        reason: None,
-        headers: HeaderMap::new(),
-        body: Body::Bytes(Bytes::from(text)),
-        dribble: None,
-        ending: None,
-        proxy: None,
-    })
+    Box::new(Reply { body: Body::Bytes(Bytes::from(text)), ..Reply::empty(StatusCode::INTERNAL_SERVER_ERROR) })
 }

@@ -4,6 +4,7 @@
 //! lateness of a response is measured when its bytes are handed to the socket. It can also end a
 //! connection as no HTTP server does: by a reset, or with bytes that are not HTTP.
 
+mod pass_on_writes;
 mod request_line;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+pub(crate) use self::pass_on_writes::pass_on_writes;
 use self::request_line::{RequestLine, with_placeholders};
 
 /// A callback that receives the lateness of a response's first bytes and the intended delay.

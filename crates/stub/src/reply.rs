@@ -66,11 +66,17 @@ pub fn panic_text(panic: &impl std::fmt::Display) -> String {
 }
 
 impl Reply {
+    /// Returns a reply without headers and body.
+    pub fn empty(status: StatusCode) -> Self {
+        let body = Body::Bytes(Bytes::new());
+        Self { status, reason: None, headers: HeaderMap::new(), body, dribble: None, ending: None, proxy: None }
+    }
+
     /// Returns a plain-text reply of standin itself, such as a miss.
     pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::with_capacity(1);
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain;charset=UTF-8"));
-        Self { status, reason: None, headers, body: Body::Bytes(text.into()), dribble: None, ending: None, proxy: None }
+        Self { headers, body: Body::Bytes(text.into()), ..Self::empty(status) }
     }
 
     /// Returns the 500 response for a panic of standin itself with this message.

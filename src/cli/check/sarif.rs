@@ -38,10 +38,7 @@ pub(super) fn log(defects: &[Defect], dir: &Path) -> Value {
 }
 
 fn result(defect: &Defect, dir: &Path) -> Value {
-    let text = match &defect.help {
-        Some(help) => format!("{}; help: {help}", defect.message),
-        None => defect.message.clone(),
-    };
+    let text = defect.summary();
     let location = match &defect.place {
         Some(place) => {
             json!({"artifactLocation": {"uri": relative_uri(Path::new(&*place.file))}, "region": region(place)})

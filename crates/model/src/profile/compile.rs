@@ -2,8 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -173,15 +172,7 @@ impl ProfileCompiler {
     }
 
     fn overflow(&mut self, overflow: Option<&Overflow>, usual: StatusCode) -> Reply {
-        let empty = Reply {
-            status: usual,
-            reason: None,
-            headers: HeaderMap::new(),
-            body: Body::Bytes(Bytes::new()),
-            dribble: None,
-            ending: None,
-            proxy: None,
-        };
+        let empty = Reply::empty(usual);
         match overflow {
             None => empty,
             Some(Overflow::Answer { status, headers, body }) => Reply {

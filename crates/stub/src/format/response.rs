@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value as Json};
 
@@ -59,26 +59,13 @@ pub(super) struct ParsedResponse {
 pub(super) fn default_response() -> ParsedResponse {
     let mut echo = Map::new();
     echo.insert("status".to_owned(), 200.into());
-    ParsedResponse { reply: empty(), delays: Delays::default(), templates: None, echo }
-}
-
-/// Returns a 200 response without a body.
-fn empty() -> Reply {
-    Reply {
-        status: StatusCode::OK,
-        reason: None,
-        headers: HeaderMap::new(),
-        body: Body::Bytes(Bytes::new()),
-        dribble: None,
-        ending: None,
-        proxy: None,
-    }
+    ParsedResponse { reply: Reply::empty(StatusCode::OK), delays: Delays::default(), templates: None, echo }
 }
 
 /// Reads a response definition.
 pub(super) fn read(node: &Node, files: &FilesFolder, reader: &mut Reader) -> ParsedResponse {
     let Some(mut object) = Object::open(node, "a response definition", reader) else { return default_response() };
-    let mut reply = empty();
+    let mut reply = Reply::empty(StatusCode::OK);
     let is_templated = templates::is_templated(&mut object, files, reader);
     reply.status = status(&mut object, reader);
     reply.reason = reason(&mut object, reply.status, reader);

@@ -127,6 +127,12 @@ impl Defect {
         self.severity == Severity::Error
     }
 
+    /// Returns the message and the help, without the place, as they are.
+    pub fn summary(&self) -> String {
+        let help = self.help.iter().map(|help| format!("; help: {help}"));
+        std::iter::once(self.message.clone()).chain(help).collect()
+    }
+
     /// Draws the defect, 80 columns wide, with its source line and the span underlined. The text
     /// has no line break at the end.
     pub fn draw(&self, colour: bool) -> String {
@@ -153,11 +159,7 @@ impl fmt::Display for Defect {
         if let Some(place) = &self.place {
             write!(out, "{}:{}:{}: ", printable(&place.file), place.line(), place.column())?;
         }
-        out.write_str(&printable(&self.message))?;
-        match &self.help {
-            Some(help) => write!(out, "; help: {}", printable(help)),
-            None => Ok(()),
-        }
+        out.write_str(&printable(&self.summary()))
     }
 }
 

@@ -70,7 +70,7 @@ pub fn static_file(files: &FilesFolder, path: &str, request: &HeaderMap) -> Opti
 }
 
 fn reply(status: StatusCode, headers: HeaderMap, body: Body) -> Reply {
-    Reply { status, reason: None, headers, body, dribble: None, ending: None, proxy: None }
+    Reply { headers, body, ..Reply::empty(status) }
 }
 
 /// Returns the status of a reply without the file, if a condition of the request is not met. Files
