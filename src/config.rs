@@ -61,6 +61,8 @@ pub struct Config {
     pub profile: Option<String>,
     /// Size of the request journal in bytes; 0 keeps none.
     pub journal_bytes: usize,
+    /// Number of requests that a journal shows, the newest; `None` shows all that it holds.
+    pub journal_entries: Option<u64>,
     /// Clients that may call the admin API.
     pub access: AccessRules,
     /// Maximum size of a request body of the admin API, in bytes.
@@ -71,6 +73,11 @@ pub struct Config {
     pub watches: bool,
     /// Replies that are templates.
     pub templating: Templating,
+    /// True if responses of stubs are compressed for clients that accept gzip.
+    pub compresses: bool,
+    /// Java patterns of the variables of the environment that templates may read by `systemValue`,
+    /// whatever their case.
+    pub permitted_system_keys: Vec<String>,
     /// Maximum size of a mapping file or a profile, in bytes.
     pub max_file_bytes: u64,
     /// True if the server refuses to start when a stub or a profile has an error, instead of
@@ -125,11 +132,14 @@ impl Default for Config {
             has_stub_cors: false,
             profile: None,
             journal_bytes: 64 << 20,
+            journal_entries: None,
             access: AccessRules::default(),
             max_admin_body: 256 << 20,
             allows_disk_delete: false,
             watches: true,
             templating: Templating::default(),
+            compresses: true,
+            permitted_system_keys: vec!["wiremock.*".to_owned()],
             max_file_bytes: MAX_BYTES,
             strict: false,
             proxy: ProxySettings::default(),

@@ -93,6 +93,10 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "BYTES", default_value_t = Config::default().journal_bytes, hide_default_value = true)]
     journal_bytes: usize,
 
+    /// Calls that the journal shows, the newest [default: all that it holds]
+    #[arg(long, value_name = "N")]
+    journal_entries: Option<u64>,
+
     /// Do not read stub files again when they change
     #[arg(long)]
     no_watch: bool,
@@ -113,6 +117,14 @@ pub(super) struct ServeArgs {
     /// Treat no stub's answer as a template
     #[arg(long, conflicts_with = "global_response_templating")]
     disable_response_templating: bool,
+
+    /// Variables of the environment that templates may read, as Java patterns
+    #[arg(long, value_name = "PATTERNS", value_delimiter = ',', default_values_t = Config::default().permitted_system_keys)]
+    permitted_system_keys: Vec<String>,
+
+    /// Do not compress answers for clients that accept gzip
+    #[arg(long)]
+    disable_gzip: bool,
 
     /// Log a line for each call on stderr: method, URL, status, time and stub
     #[arg(long, visible_alias = "verbose", help_heading = "Logs")]
@@ -388,6 +400,7 @@ impl From<&ServeArgs> for Config {
             has_stub_cors: args.enable_stub_cors,
             profile: args.profile.clone(),
             journal_bytes: args.journal_bytes,
+            journal_entries: args.journal_entries,
             access: AccessRules {
                 token: args.admin_token.clone(),
                 open: args.admin_open,
@@ -399,6 +412,8 @@ impl From<&ServeArgs> for Config {
             allows_disk_delete: args.allow_disk_delete,
             watches: !args.no_watch,
             templating: Templating::of_flags(args.global_response_templating, args.disable_response_templating),
+            compresses: !args.disable_gzip,
+            permitted_system_keys: args.permitted_system_keys.clone(),
             max_file_bytes: args.max_file_bytes,
             strict: args.strict,
             proxy: args.proxy.settings(&args.forwarding),

@@ -8,6 +8,7 @@ use crate::live::journal::Journal;
 use crate::reload::WatchedStubs;
 use standin_model::draws::Draws;
 use standin_stub::defect::{self, Defect};
+use standin_stub::files::{RenderSettings, SystemKeys};
 use standin_stub::stub_folder::StubFolder;
 
 /// Sets of stubs, and the set of each listener.
@@ -23,8 +24,9 @@ impl ListenerPlan {
     /// others for the rest.
     pub(super) fn new(config: &Config) -> Result<Self, StartError> {
         let mut services = config.root.as_deref().map(services).transpose()?.unwrap_or_default();
+        let rendering = render_settings(config)?;
         for service in &mut services {
-            service.templating = config.templating;
+            service.rendering = rendering.clone();
             service.max_file_bytes = config.max_file_bytes;
         }
         let (groups, set_of_listener) = group_services(&config.listeners, &services)?;
@@ -32,7 +34,8 @@ impl ListenerPlan {
         let share = config.journal_bytes / groups.len().max(1);
         let mut sets = Vec::new();
         for services in groups {
-            let journal = Journal::new(share, config.workers);
+            let journal =
+                Journal::new(share, config.workers).with_max_entries(config.journal_entries.unwrap_or(u64::MAX));
             let (set, found) = WatchedStubs::load(services, journal, config.workers);
             sets.push(set);
             defects.extend(found);
@@ -48,6 +51,13 @@ impl ListenerPlan {
         }
         Ok(Self { sets, set_of_listener, warnings: defects })
     }
+}
+
+fn render_settings(config: &Config) -> Result<RenderSettings, StartError> {
+    let system_keys = SystemKeys::new(&config.permitted_system_keys).map_err(|(pattern, error)| {
+        StartError::Config(format!("the permitted system key `{pattern}` is no Java regular expression: {error}"))
+    })?;
+    Ok(RenderSettings { templating: config.templating, compresses: config.compresses, system_keys })
 }
 
 /// Groups the services by the listeners that serve them. Returns the groups, and the index of its

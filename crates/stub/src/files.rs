@@ -1,6 +1,7 @@
 //! The `__files` folder, which has the body files of stubs.
 
-pub use crate::render::files::{FilesFolder, Templating};
+pub use crate::render::files::FilesFolder;
+pub use crate::render::settings::{RenderSettings, SystemKeys, Templating};
 
 /// Size in bytes up to which a body file is loaded with its stub. Larger files are read for each
 /// request.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::{FilesFolder, Templating};
+use super::files::{FilesFolder, RenderSettings};
 use standin_files::regular_file::MAX_BYTES;
 
 /// A folder with the stubs of one service; it contains `mappings/`.
@@ -17,20 +17,20 @@ pub struct StubFolder {
     pub prefix: String,
     /// Path of the folder.
     pub root: PathBuf,
-    /// Selection of the replies that are templates.
-    pub templating: Templating,
+    /// Settings for the responses of the service.
+    pub rendering: RenderSettings,
     /// Size limit of a mapping file or a profile, in bytes.
     pub max_file_bytes: u64,
 }
 
 impl StubFolder {
-    /// Returns the stub folder at `root`, with the default templating and size limit.
+    /// Returns the stub folder at `root`, with the default settings and size limit.
     pub fn new(name: impl Into<String>, prefix: impl Into<String>, root: impl Into<PathBuf>) -> Self {
         Self {
             name: name.into(),
             prefix: prefix.into(),
             root: root.into(),
-            templating: Templating::default(),
+            rendering: RenderSettings::default(),
             max_file_bytes: MAX_BYTES,
         }
     }
@@ -60,7 +60,7 @@ impl StubFolder {
 
     /// Returns the folder `__files` with the body files.
     pub fn files(&self) -> FilesFolder {
-        FilesFolder { root: self.root.join("__files"), templating: self.templating }
+        FilesFolder { root: self.root.join("__files"), settings: self.rendering.clone() }
     }
 
     /// Returns the path of the folder `mappings`.

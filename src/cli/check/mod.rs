@@ -95,7 +95,7 @@ impl CheckArgs {
         })?;
         for service in &mut services {
             service.max_file_bytes = self.max_file_bytes;
-            service.templating =
+            service.rendering.templating =
                 Templating::of_flags(self.global_response_templating, self.disable_response_templating);
         }
         let loaded = load::load(&services);

@@ -169,6 +169,8 @@ impl ServeCommand {
             Effect::BindAddress => self.bind_address = Some(text.to_owned()),
             Effect::RootDir => self.root = Some(text.to_owned()),
             Effect::Extensions => self.note_extensions(text),
+            // without its value the option changes nothing
+            Effect::Same(_) if option.value == OptionValue::Optional && value.is_none() => {}
             Effect::Same(own) => {
                 self.args.push(own.to_owned());
                 if option.value != OptionValue::Absent {

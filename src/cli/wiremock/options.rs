@@ -126,11 +126,7 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
         BuiltIn("stubs that proxy trust any certificate, unless --proxy-ca is given"),
     ),
     option("no-request-journal", Absent, Args(&["--journal-bytes", "0"])),
-    option(
-        "max-request-journal-entries",
-        Required,
-        Ignored("the journal is bounded by its size, 64 MiB; --journal-bytes N changes it"),
-    ),
+    option("max-request-journal-entries", Required, Same("--journal-entries")),
     option(
         "logged-response-body-size-limit",
         Required,
@@ -149,23 +145,13 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option("local-response-templating", Absent, BuiltIn("stubs that name `response-template` are rendered")),
     option("disable-response-templating", Absent, Same("--disable-response-templating")),
     option("max-template-cache-entries", Optional, BuiltIn("templates are compiled when their stubs are read")),
-    option(
-        "permitted-system-keys",
-        Optional,
-        Ignored("`systemValue` reads variables whose names begin with `wiremock` alone, as WireMock does by default"),
-    ),
+    option("permitted-system-keys", Optional, Same("--permitted-system-keys")),
     option("filename-template", Required, Ignored("files of saved stubs are named by name or method, url and id")),
     option("async-response-enabled", Required, BuiltIn(NO_THREADS)),
     option("async-response-threads", Required, BuiltIn(NO_THREADS)),
     option("webhook-threadpool-size", Required, Same("--webhook-threadpool-size")),
     option("use-chunked-encoding", Required, Ignored("a length that is known is sent as `Content-Length`")),
-    option(
-        "disable-gzip",
-        Absent,
-        Ignored(
-            "long answers are compressed for clients that accept it; a stub opts out by the header `Content-Encoding: none`",
-        ),
-    ),
+    option("disable-gzip", Absent, Same("--disable-gzip")),
     option("enable-stub-cors", Absent, Same("--enable-stub-cors")),
     option("max-http-client-connections", Required, BuiltIn("connections to services are opened as they are needed")),
     option("disable-connection-reuse", Optional, BuiltIn("connections to services are reused")),

@@ -4,7 +4,7 @@
 //! A request is copied to the chunk of its worker before the first byte of its response is sent,
 //! without an allocation, without a lock that another worker holds, and without keeping a read
 //! buffer alive. Full chunks are shared with readers; the oldest are dropped when the limit is
-//! reached. The counters of the metrics are exact; the journal reports how many entries were
+//! reached. Entries beyond a maximum number are hidden at once. The counters of the metrics are exact; the journal reports how many entries were
 //! evicted.
 
 mod chunk;
@@ -39,6 +39,8 @@ use standin_stub::reply::Reply;
 pub struct Journal {
     /// Maximum bytes of all chunks; 0 turns the journal off.
     max_bytes: usize,
+    /// Maximum number of entries that are shown, the newest.
+    max_entries: u64,
     /// Capacity of an open chunk in bytes.
     chunk_bytes: usize,
     /// First half of the entry ids, to distinguish journals.
@@ -111,10 +113,12 @@ struct SealedChunks {
 pub struct JournalSnapshot {
     chunks: Vec<Arc<Chunk>>,
     removed: HashSet<u64>,
+    /// Ordinal of the oldest entry that is shown.
+    oldest: u64,
     sub_events: SubEventStore,
     salt: u64,
     began: (Instant, SystemTime),
-    /// Number of entries evicted since the last reset.
+    /// Number of entries evicted or hidden since the last reset.
     pub evicted: u64,
     /// Number of entries without their body, because it was longer than the journal.
     pub omitted_bodies: u64,
@@ -126,6 +130,7 @@ impl Journal {
         let chunk_bytes = (max_bytes / 8 / workers.max(1)).min(MAX_CHUNK_BYTES);
         Self {
             max_bytes,
+            max_entries: u64::MAX,
             chunk_bytes,
             salt: rand::random(),
             began: (Instant::now(), SystemTime::now()),
@@ -136,6 +141,11 @@ impl Journal {
             sub_events: Mutex::default(),
             is_eviction_reported: AtomicBool::new(false),
         }
+    }
+
+    /// Sets the number of entries beyond which the oldest are hidden.
+    pub fn with_max_entries(self, max_entries: u64) -> Self {
+        Self { max_entries, ..self }
     }
 
     /// Returns true if requests are kept.
@@ -229,13 +239,16 @@ impl Journal {
         );
         let removed = self.removed.lock_unpoisoned().clone();
         let sub_events = self.sub_events.lock_unpoisoned().clone();
+        let oldest = self.next_ordinal().saturating_sub(self.max_entries);
+        let hidden = offsets(&chunks).filter(|(ordinal, ..)| *ordinal < oldest).count() as u64;
         Arc::new(JournalSnapshot {
             chunks,
             removed,
+            oldest,
             sub_events,
             salt: self.salt,
             began: self.began,
-            evicted,
+            evicted: evicted + hidden,
             omitted_bodies,
         })
     }
@@ -354,12 +367,10 @@ impl JournalSnapshot {
         self.offsets().min().map(|(_, chunk, at)| self.entry(chunk, at).at)
     }
 
-    /// Returns the ordinal of each entry, the index of its chunk, and its offset in the chunk.
+    /// Returns the ordinal of each entry that is shown, the index of its chunk, and its offset in
+    /// the chunk.
     fn offsets(&self) -> impl Iterator<Item = (u64, u32, u32)> + '_ {
-        let chunks = self.chunks.iter().enumerate();
-        chunks
-            .flat_map(|(number, chunk)| chunk.offsets().map(move |(ordinal, at)| (ordinal, number as u32, at)))
-            .filter(|(ordinal, ..)| !self.removed.contains(ordinal))
+        offsets(&self.chunks).filter(|(ordinal, ..)| *ordinal >= self.oldest && !self.removed.contains(ordinal))
     }
 
     fn entry(&self, chunk: u32, at: u32) -> JournalEntry {
@@ -367,6 +378,12 @@ impl JournalSnapshot {
         entry.sub_events = self.sub_events.of(entry.ordinal).to_vec();
         entry
     }
+}
+
+/// Returns the ordinal of each entry, the index of its chunk, and its offset in the chunk.
+fn offsets(chunks: &[Arc<Chunk>]) -> impl Iterator<Item = (u64, u32, u32)> + '_ {
+    let chunks = chunks.iter().enumerate();
+    chunks.flat_map(|(number, chunk)| chunk.offsets().map(move |(ordinal, at)| (ordinal, number as u32, at)))
 }
 
 /// Maximum capacity of a chunk in bytes. A reader copies one while its worker waits, for about ten

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use base64::Engine as _;
+use serde_json::json;
 
 use super::{folder, stub};
 use crate::process::StandinProcess;
@@ -47,6 +48,38 @@ fn options_and_their_variable_take_effect() {
     // options of `serve`, and the last of two values
     let process = start(&["--root-dir", "/nowhere", "--root-dir", dir, "--no-static", "--seed", "7"], &[]);
     assert_eq!(process.get("/a").text(), "A");
+}
+
+#[test]
+fn the_journal_gzip_and_the_environment_have_options() {
+    let body = "{{systemValue key='PATH' default='none'}} {{systemValue key='WIREMOCK_X' default='none'}}";
+    let template = json!({"request": {"url": "/t"}, "response": {"body": body, "transformers": ["response-template"]}});
+    let root = folder(&[("mappings/a.json", &stub("/a", "A")), ("mappings/t.json", &template.to_string())]);
+    let dir = root.path().to_str().expect("UTF-8");
+    let zipped = "GET /a HTTP/1.1\r\nHost: me\r\nAccept-Encoding: gzip\r\n\r\n";
+    let path = std::env::var("PATH").expect("there is a PATH");
+    let denied = "[ERROR: Access to PATH is denied] none".to_owned();
+    let asks = ["--max-request-journal-entries", "2", "--disable-gzip", "--permitted-system-keys", "home,pa.h"];
+    let permitted = format!("{path} [ERROR: Access to WIREMOCK_X is denied]");
+    for (more, coding, text, shown) in [
+        (&[][..], Some("gzip"), denied.clone(), 3),
+        (&["--permitted-system-keys"][..], Some("gzip"), denied, 3),
+        (&asks[..], None, permitted, 2),
+    ] {
+        let process = start(&[&["--root-dir", dir], more].concat(), &[]);
+        assert_eq!(process.send(zipped).header("content-encoding"), coding, "{more:?}");
+        assert_eq!(process.get("/t").text(), text, "{more:?}");
+        process.get("/last");
+        let journal = process.get("/__admin/requests").json();
+        assert_eq!(
+            (&journal["meta"]["total"], &journal["requests"][0]["request"]["url"]),
+            (&shown.into(), &"/last".into())
+        );
+        assert_eq!(journal["meta"]["evicted"].as_u64().unwrap_or(0), 3 - shown, "{more:?}");
+    }
+    let refused = standin(&["--root-dir", dir, "--permitted-system-keys", "("], &[]);
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(stderr(&refused).contains("`(` is no Java regular expression"), "{}", stderr(&refused));
 }
 
 #[test]

@@ -10,13 +10,12 @@ use crate::defect::nearest;
 use crate::render::template::Template;
 use crate::render::{Webhook, WebhookBody, WebhookText};
 use crate::source::{MAX_DEPTH, Node, Object, Reader, Value};
-use standin_dialect::PathTemplate;
 
 /// A webhook, or why it cannot be configured.
 type ParsedWebhook = Result<Webhook, String>;
 
 /// Reads both lists, which are echoed, and returns the webhooks in them.
-pub(super) fn read(object: &mut Object<'_>, path: Option<&PathTemplate>, reader: &mut Reader) -> Vec<ParsedWebhook> {
+pub(super) fn read(object: &mut Object<'_>, reader: &mut Reader) -> Vec<ParsedWebhook> {
     let mut webhooks = Vec::new();
     for key in ["postServeActions", "serveEventListeners"] {
         let Some(node) = object.node(key) else { continue };
@@ -45,11 +44,11 @@ pub(super) fn read(object: &mut Object<'_>, path: Option<&PathTemplate>, reader:
                 let name = item.get("name").and_then(Node::as_str).unwrap_or_default();
                 let parameters = item.get("parameters");
                 if is_after_complete(item, reader) {
-                    webhooks.extend(listener(name, item, parameters, path, reader));
+                    webhooks.extend(listener(name, item, parameters, reader));
                 }
             }
             for member in node.members() {
-                webhooks.extend(listener(&member.key, &member.value, Some(&member.value), path, reader));
+                webhooks.extend(listener(&member.key, &member.value, Some(&member.value), reader));
             }
         });
     }
@@ -70,13 +69,7 @@ fn is_after_complete(item: &Node, reader: &mut Reader) -> bool {
     is_called
 }
 
-fn listener(
-    name: &str,
-    place: &Node,
-    parameters: Option<&Node>,
-    path: Option<&PathTemplate>,
-    reader: &mut Reader,
-) -> Option<ParsedWebhook> {
+fn listener(name: &str, place: &Node, parameters: Option<&Node>, reader: &mut Reader) -> Option<ParsedWebhook> {
     if name != WEBHOOK {
         let message = format!("the listener `{name}` is not known, and does nothing");
         let help = match nearest(name, &[WEBHOOK]) {
@@ -87,7 +80,7 @@ fn listener(
         return None;
     }
     let read = match parameters {
-        Some(parameters) => reader.as_warnings(|reader| webhook(parameters, path, reader)),
+        Some(parameters) => reader.as_warnings(|reader| webhook(parameters, reader)),
         None => Err("a webhook needs `parameters` with a `url`".to_owned()),
     };
     if let Err(message) = &read {
@@ -97,12 +90,12 @@ fn listener(
     Some(read)
 }
 
-fn webhook(parameters: &Node, path: Option<&PathTemplate>, reader: &mut Reader) -> ParsedWebhook {
+fn webhook(parameters: &Node, reader: &mut Reader) -> ParsedWebhook {
     let url = match text_of(parameters, "url") {
         Some(url) => text(&url, parameters, "url", reader),
         None => return Err("a webhook needs a `url`".to_owned()),
     };
-    let mut webhook = Webhook::new(url, &parameters.to_json()).with_path(path.cloned());
+    let mut webhook = Webhook::new(url, &parameters.to_json());
     if let Some(method) = text_of(parameters, "method") {
         webhook.method = text(&method, parameters, "method", reader);
     }

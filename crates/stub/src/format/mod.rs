@@ -42,6 +42,8 @@ pub struct Mapping {
     pub pattern: Arc<RequestPattern>,
     /// Response, without the headers that name the stub.
     pub reply: Reply,
+    /// True if its body is compressed for clients that accept gzip.
+    pub compresses: bool,
     /// Delays of the response.
     pub delays: Delays,
     /// Parts of the reply that are rendered for each request.
@@ -103,7 +105,10 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
         UrlRule::PathTemplate(template) => Some(template.clone()),
         _ => None,
     };
-    let webhooks = listeners::read(&mut object, path.as_ref(), reader);
+    let system_keys = &files.settings.system_keys;
+    let webhooks = listeners::read(&mut object, reader).into_iter();
+    let webhooks: Webhooks =
+        webhooks.map(|read| read.map(|webhook| webhook.of_stub(path.clone(), system_keys.clone()))).collect();
     let document = object.close(KEYS, Strictness::TopLevel, reader);
     Some(Mapping {
         id,
@@ -113,9 +118,10 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
         pattern: Arc::new(pattern),
         reply,
         delays,
-        templates: templates.map(|templates| templates.with_path(path)),
+        templates: templates.map(|templates| templates.of_stub(path, system_keys.clone())),
         scenario,
-        webhooks: (!webhooks.is_empty()).then(|| webhooks.into()),
+        webhooks: (!webhooks.is_empty()).then_some(webhooks),
+        compresses: files.settings.compresses,
         persistent: persistent.unwrap_or(false),
         document,
     })
@@ -131,7 +137,7 @@ impl Mapping {
         if self.reply.proxy.is_none() {
             add_stub_headers(&mut self.reply.headers, id, self.name.as_deref());
         }
-        let response = ResponseDefinition::new(self.reply, self.delays);
+        let response = ResponseDefinition::new(self.reply, self.delays).compressed(self.compresses);
         let response = match self.templates {
             Some(templates) => response.with_templates(templates),
             None => response,

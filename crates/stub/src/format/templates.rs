@@ -28,7 +28,7 @@ pub(super) fn is_templated(object: &mut Object<'_>, files: &FilesFolder, reader:
         unrendered::warn_of_transformers(node, reader);
         names.iter().any(|name| name.as_str() == Some(unrendered::TEMPLATES))
     });
-    match files.templating {
+    match files.settings.templating {
         Templating::All => true,
         Templating::Named => {
             if !is_named && reader.is_lenient() {

@@ -2,42 +2,21 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::settings::RenderSettings;
+
 /// The folder of body files of a service.
 #[derive(Clone, Debug)]
 pub struct FilesFolder {
     /// The path of the `__files` folder.
     pub root: PathBuf,
-    /// The setting for which responses are templates.
-    pub templating: Templating,
-}
-
-/// A setting for which responses are templates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Templating {
-    /// All responses are templates.
-    All,
-    /// Responses of stubs with the transformer `response-template` are templates.
-    #[default]
-    Named,
-    /// No responses are templates.
-    Off,
-}
-
-impl Templating {
-    /// Returns the setting of the two options of the command line; the first counts.
-    pub fn of_flags(is_global: bool, is_disabled: bool) -> Self {
-        match (is_global, is_disabled) {
-            (true, _) => Self::All,
-            (false, true) => Self::Off,
-            (false, false) => Self::Named,
-        }
-    }
+    /// The settings for responses of the service.
+    pub settings: RenderSettings,
 }
 
 impl FilesFolder {
-    /// Creates a folder with the default setting for templates.
+    /// Creates a folder with the default settings.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), templating: Templating::default() }
+        Self { root: root.into(), settings: RenderSettings::default() }
     }
 
     /// Returns the path of a file, if it is inside the folder: neither `..` nor a symbolic link may

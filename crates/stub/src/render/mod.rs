@@ -6,6 +6,7 @@ pub mod files;
 pub mod format;
 mod helpers;
 mod response_templates;
+pub mod settings;
 pub mod template;
 mod webhook;
 
@@ -51,6 +52,8 @@ impl Delays {
 #[derive(Debug)]
 pub struct ResponseDefinition {
     reply: Reply,
+    /// True if bodies are compressed for clients that accept gzip.
+    compresses: bool,
     /// The compressed body, made on first use.
     zipped: OnceLock<Bytes>,
     delays: Delays,
@@ -61,7 +64,13 @@ pub struct ResponseDefinition {
 impl ResponseDefinition {
     /// Creates a definition that gives every request the same reply.
     pub fn new(reply: Reply, delays: Delays) -> Self {
-        Self { reply, zipped: OnceLock::new(), delays, templates: None }
+        Self { reply, compresses: true, zipped: OnceLock::new(), delays, templates: None }
+    }
+
+    /// Sets whether bodies are compressed for clients that accept gzip.
+    #[must_use]
+    pub fn compressed(self, compresses: bool) -> Self {
+        Self { compresses, ..self }
     }
 
     /// Adds the parts that are rendered per request.
@@ -140,18 +149,18 @@ impl ResponseDefinition {
         }
         let reply = templates.try_render_inline(&self.reply, call, &mut values())?;
         match &reply.body {
-            Body::Bytes(bytes) if bytes.len() > MAX_INLINE_GZIP_BYTES && zips(&reply, call) => {
+            Body::Bytes(bytes) if bytes.len() > MAX_INLINE_GZIP_BYTES && self.zips(&reply, call) => {
                 templates.mark_over_inline_budget();
                 None
             }
-            _ => Some(zipped(reply, call)),
+            _ => Some(self.zipped(reply, call)),
         }
     }
 
     /// Renders the reply, however long it takes. After a cancellation the reply has no meaning.
     pub fn render<R: Rng>(&self, call: &Call, values: impl FnOnce() -> R, cancellation: Cancellation) -> Reply {
         match self.rendered() {
-            Some(templates) => zipped(templates.render(&self.reply, call, &mut values(), cancellation), call),
+            Some(templates) => self.zipped(templates.render(&self.reply, call, &mut values(), cancellation), call),
             None => self.fixed(call),
         }
     }
@@ -165,45 +174,46 @@ impl ResponseDefinition {
     fn is_slow(&self, call: &Call) -> bool {
         matches!(&self.reply.body, Body::Bytes(bytes) if bytes.len() > MAX_INLINE_GZIP_BYTES)
             && self.zipped.get().is_none()
-            && zips(&self.reply, call)
+            && self.zips(&self.reply, call)
     }
 
     /// Returns the reply that is the same for all requests, apart from its content coding.
     fn fixed(&self, call: &Call) -> Reply {
         let mut reply = self.reply.clone();
         if let Body::Bytes(bytes) = &self.reply.body
-            && zips(&self.reply, call)
+            && self.zips(&self.reply, call)
         {
             encode(&mut reply, self.zipped.get_or_init(|| Bytes::from(ContentCoding::Gzip.encode(bytes))).clone());
         }
         reply
     }
-}
 
-/// Compresses a reply for one request if the client accepts that.
-fn zipped(mut reply: Reply, call: &Call) -> Reply {
-    if let Body::Bytes(bytes) = &reply.body
-        && zips(&reply, call)
-    {
-        let bytes = Bytes::from(ContentCoding::Gzip.encode(bytes));
-        encode(&mut reply, bytes);
+    /// Compresses a reply for one request if the client accepts that.
+    fn zipped(&self, mut reply: Reply, call: &Call) -> Reply {
+        if let Body::Bytes(bytes) = &reply.body
+            && self.zips(&reply, call)
+        {
+            let bytes = Bytes::from(ContentCoding::Gzip.encode(bytes));
+            encode(&mut reply, bytes);
+        }
+        reply
     }
-    reply
+
+    /// Returns whether a reply is compressed: the client accepts gzip, and the stub sets no coding itself.
+    fn zips(&self, reply: &Reply, call: &Call) -> bool {
+        self.compresses
+            && accepts_gzip(call)
+            && matches!(call.method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
+            && !reply.headers.contains_key(CONTENT_ENCODING)
+            && !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            && matches!(&reply.body, Body::Bytes(bytes) if !bytes.is_empty())
+    }
 }
 
 fn encode(reply: &mut Reply, bytes: Bytes) {
     reply.body = Body::Bytes(bytes);
     reply.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     reply.headers.remove(CONTENT_LENGTH);
-}
-
-/// Returns whether the client accepts gzip and the stub sets no coding itself.
-fn zips(reply: &Reply, call: &Call) -> bool {
-    accepts_gzip(call)
-        && matches!(call.method, Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
-        && !reply.headers.contains_key(CONTENT_ENCODING)
-        && !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        && matches!(&reply.body, Body::Bytes(bytes) if !bytes.is_empty())
 }
 
 fn accepts_gzip(call: &Call) -> bool {

@@ -12,10 +12,10 @@ use rand::Rng;
 use rand::RngExt as _;
 
 use super::files::FilesFolder;
+use super::settings::SystemKeys;
 use super::template::Template;
 use super::template::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT_BYTES, QUICK_STEPS, RenderBudget, RenderError};
-use super::template::request_model::RequestModel;
-use super::template::value::TemplateValue;
+use super::template::request_model::{RequestModel, TemplateContext};
 use crate::call::{Call, latin_header_value};
 use crate::proxy::ProxyDefinition;
 use crate::reply::{Body, Reply};
@@ -31,10 +31,7 @@ pub struct ResponseTemplates {
     pub headers: Vec<(HeaderName, Vec<HeaderTemplate>)>,
     /// The templates of a proxied response, if there are any.
     pub proxy: Option<ProxyTemplates>,
-    /// The `transformerParameters` of the stub.
-    parameters: TemplateValue,
-    /// The path template of the stub's URL.
-    path: Option<PathTemplate>,
+    context: TemplateContext,
     /// True if a rendering has exceeded the budget of a worker.
     is_over_inline_budget: AtomicBool,
 }
@@ -90,22 +87,26 @@ enum RenderFailure {
 }
 
 impl ResponseTemplates {
-    /// Creates a set without templates.
+    /// Creates a set without templates. `parameters` are those of the transformer.
     pub fn new(parameters: &serde_json::Value) -> Self {
         Self {
             body: BodyTemplate::Fixed,
             headers: Vec::new(),
             proxy: None,
-            parameters: super::helpers::value_of(parameters),
-            path: None,
+            context: TemplateContext {
+                parameters: super::helpers::value_of(parameters),
+                path: None,
+                system_keys: SystemKeys::default(),
+            },
             is_over_inline_budget: AtomicBool::new(false),
         }
     }
 
-    /// Sets the path template of the stub's URL.
+    /// Sets the path template of the stub's URL, and the variables of the environment that may be
+    /// read.
     #[must_use]
-    pub fn with_path(self, path: Option<PathTemplate>) -> Self {
-        Self { path, ..self }
+    pub fn of_stub(self, path: Option<PathTemplate>, system_keys: SystemKeys) -> Self {
+        Self { context: TemplateContext { path, system_keys, ..self.context }, ..self }
     }
 
     /// Returns the message of the first invalid template.
@@ -168,7 +169,7 @@ impl ResponseTemplates {
         mut budget: RenderBudget,
     ) -> Result<Reply, RenderFailure> {
         let mut made = reply.clone();
-        let mut model = RequestModel::new(call, self.parameters.clone(), self.path.as_ref());
+        let mut model = RequestModel::new(call, &self.context);
         rng.fill(&mut model.id);
         match &self.body {
             BodyTemplate::Fixed => {}

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use rand::Rng;
 
 use super::helpers;
+use super::settings::SystemKeys;
 use super::template::Template;
 use super::template::budget::{ALL_STEPS, RenderBudget, RenderError};
-use super::template::request_model::RequestModel;
-use super::template::value::TemplateValue;
+use super::template::request_model::{RequestModel, TemplateContext};
 use crate::call::Call;
 use crate::delay::Distribution;
 use standin_dialect::PathTemplate;
@@ -31,10 +31,7 @@ pub struct Webhook {
     pub body: WebhookBody,
     /// Time between the answer and the request.
     pub delay: Option<Distribution>,
-    /// All parameters, as templates see them.
-    parameters: TemplateValue,
-    /// Path template of the stub's URL.
-    path: Option<PathTemplate>,
+    context: TemplateContext,
 }
 
 /// A text of a webhook.
@@ -82,20 +79,24 @@ impl Webhook {
             headers: Vec::new(),
             body: WebhookBody::Bytes(Bytes::new()),
             delay: None,
-            parameters: helpers::value_of(parameters),
-            path: None,
+            context: TemplateContext {
+                parameters: helpers::value_of(parameters),
+                path: None,
+                system_keys: SystemKeys::default(),
+            },
         }
     }
 
-    /// Sets the path template of the stub's URL.
+    /// Sets the path template of the stub's URL, and the variables of the environment that may be
+    /// read.
     #[must_use]
-    pub fn with_path(self, path: Option<PathTemplate>) -> Self {
-        Self { path, ..self }
+    pub fn of_stub(self, path: Option<PathTemplate>, system_keys: SystemKeys) -> Self {
+        Self { context: TemplateContext { path, system_keys, ..self.context }, ..self }
     }
 
     /// Renders the request for a call. The error is a message.
     pub fn render(&self, call: &Call, rng: &mut dyn Rng) -> Result<WebhookRequest, String> {
-        let model = RequestModel::of_webhook(call, self.parameters.clone(), self.path.as_ref());
+        let model = RequestModel::of_webhook(call, &self.context);
         let mut budget = RenderBudget::new(ALL_STEPS);
         let mut render = |text: &WebhookText| match text {
             WebhookText::Fixed(text) => Ok(text.clone()),

@@ -12,8 +12,7 @@ pub(super) fn hostname<'t>(_: &mut Evaluator<'t>, _: &HelperArgs<'t, '_>) -> Res
     Ok(TemplateValue::text(rustix::system::uname().nodename().to_string_lossy()))
 }
 
-/// `systemValue`: an environment variable. As in WireMock by default, only names that begin with
-/// `wiremock` are readable. There are no Java properties.
+/// `systemValue`: an environment variable that the server permits. There are no Java properties.
 pub(super) fn system_value<'t>(
     evaluator: &mut Evaluator<'t>,
     args: &HelperArgs<'t, '_>,
@@ -25,7 +24,7 @@ pub(super) fn system_value<'t>(
     if key.is_empty() {
         return Ok(error_text("The key cannot be empty"));
     }
-    if !key.get(..PERMITTED.len()).is_some_and(|start| start.eq_ignore_ascii_case(PERMITTED)) {
+    if !evaluator.model.context.system_keys.permits(&key) {
         return Ok(error_text(format!("Access to {key} is denied")));
     }
     let is_property = match args.named("type") {
@@ -35,5 +34,3 @@ pub(super) fn system_value<'t>(
     let found = if is_property { None } else { env::var(&*key).ok() };
     Ok(found.map(TemplateValue::text).or_else(|| args.named("default").cloned()).unwrap_or(TemplateValue::Null))
 }
-
-const PERMITTED: &str = "wiremock";

@@ -15,16 +15,25 @@ use percent_encoding::percent_decode_str;
 use super::request_part::RequestPart;
 use super::value::{ListKind, MapKind, TemplateValue};
 use crate::call::{self, Call, header_text, sent_header_name};
+use crate::render::settings::SystemKeys;
 use standin_dialect::PathTemplate;
 use standin_dialect::java_text::sort_as_hash_map;
+
+/// What the templates of a stub see besides the request.
+#[derive(Debug)]
+pub(crate) struct TemplateContext {
+    /// The `transformerParameters` of the stub, or the parameters of the webhook.
+    pub(crate) parameters: TemplateValue,
+    /// The path template of the stub's URL.
+    pub(crate) path: Option<PathTemplate>,
+    /// The variables of the environment that may be read.
+    pub(crate) system_keys: SystemKeys,
+}
 
 /// The data for the templates of one reply.
 pub(crate) struct RequestModel<'c> {
     pub(crate) call: &'c Call,
-    /// The `transformerParameters` of the stub.
-    pub(crate) parameters: TemplateValue,
-    /// The path template of the stub's URL.
-    pub(crate) path: Option<&'c PathTemplate>,
+    pub(crate) context: &'c TemplateContext,
     /// The random bytes of `request.id`.
     pub(crate) id: [u8; 16],
     body: OnceCell<Arc<str>>,
@@ -33,20 +42,20 @@ pub(crate) struct RequestModel<'c> {
 }
 
 impl<'c> RequestModel<'c> {
-    pub(crate) fn new(call: &'c Call, parameters: TemplateValue, path: Option<&'c PathTemplate>) -> Self {
-        Self { call, parameters, path, id: [0; 16], body: OnceCell::new(), name: "request" }
+    pub(crate) fn new(call: &'c Call, context: &'c TemplateContext) -> Self {
+        Self { call, context, id: [0; 16], body: OnceCell::new(), name: "request" }
     }
 
     /// Creates the data for the templates of a webhook.
-    pub(crate) fn of_webhook(call: &'c Call, parameters: TemplateValue, path: Option<&'c PathTemplate>) -> Self {
-        Self { name: "originalRequest", ..Self::new(call, parameters, path) }
+    pub(crate) fn of_webhook(call: &'c Call, context: &'c TemplateContext) -> Self {
+        Self { name: "originalRequest", ..Self::new(call, context) }
     }
 
     /// Returns the value of a property; `None` if there is none.
     pub(crate) fn get(&self, part: RequestPart, name: &str) -> Option<TemplateValue> {
         let found = match part {
             RequestPart::Root => match name {
-                "parameters" => self.parameters.clone(),
+                "parameters" => self.context.parameters.clone(),
                 name if name == self.name => TemplateValue::Part(RequestPart::Request),
                 _ => TemplateValue::Null,
             },
@@ -163,7 +172,7 @@ impl<'c> RequestModel<'c> {
 
     /// Returns the path with its segments by number, and the variables of the stub's path template.
     fn path_value(&self) -> TemplateValue {
-        let Some(template) = self.path else {
+        let Some(template) = &self.context.path else {
             let path = self.decoded_path();
             let segments = path.split('/').filter(|segment| !segment.is_empty()).map(TemplateValue::text).collect();
             return TemplateValue::list(segments, ListKind::Path(path.as_ref().into())).unwrap_or(TemplateValue::Null);

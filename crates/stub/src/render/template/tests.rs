@@ -6,8 +6,10 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::budget::{ALL_STEPS, Cancellation, MAX_OUTPUT_BYTES, QUICK_STEPS};
+use super::request_model::TemplateContext;
 use super::*;
 use crate::call::{Call, Peers, Scheme};
+use crate::render::settings::SystemKeys;
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::cpu_time::thread_cpu_time;
 
@@ -42,7 +44,8 @@ fn with_steps(text: &str, call: &Call, steps: usize) -> String {
         ("n".into(), TemplateValue::Double(1.5)),
     ];
     let parameters = TemplateValue::map(entries, MapKind::Plain).expect("shallow");
-    let model = RequestModel::new(call, parameters, None);
+    let context = TemplateContext { parameters, path: None, system_keys: SystemKeys::default() };
+    let model = RequestModel::new(call, &context);
     let mut rng = StdRng::seed_from_u64(1);
     match template.render(&model, &mut RenderBudget::new(steps), &mut rng) {
         Ok(text) => text,
@@ -161,8 +164,9 @@ fn the_call_is_the_model() {
 #[test]
 fn a_path_template_names_its_variables() {
     let call = call("GET", "/contacts/a%20b/x", &[], "");
-    let path = standin_dialect::PathTemplate::new("/contacts/{id}/{rest}");
-    let model = RequestModel::new(&call, TemplateValue::Null, Some(&path));
+    let path = Some(standin_dialect::PathTemplate::new("/contacts/{id}/{rest}"));
+    let context = TemplateContext { parameters: TemplateValue::Null, path, system_keys: SystemKeys::default() };
+    let model = RequestModel::new(&call, &context);
     let template = Template::parse("{{request.path}} {{request.path.id}} {{request.path.[1]}} {{request.path.rest}}");
     let text =
         template.expect("a template").render(&model, &mut RenderBudget::new(ALL_STEPS), &mut StdRng::seed_from_u64(1));
