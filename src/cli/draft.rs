@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clap::Args;
 
 use super::{Exit, Failure, print_diagnostics, print_line, print_note};
-use standin_learn::draft::write;
+use standin_learn::draft::write::{self, WriteSummary};
 use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, StubDraft, verify};
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
@@ -64,15 +64,21 @@ pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool) -> Result<Exit
         }
         report_condition(&path, reader.condition());
     }
-    let draft = drafter.finish();
-    let written = write::write(&draft, folder, prune)
+    write_draft(&drafter.finish(), folder, prune, bodies)
+}
+
+/// Writes a draft into a stub folder, prints its report, and tries it.
+pub(super) fn write_draft(
+    draft: &StubDraft,
+    folder: &Path,
+    prune: bool,
+    bodies: impl Fn(&str) -> Option<Bytes>,
+) -> Result<Exit, Failure> {
+    let written = write::write(draft, folder, prune)
         .map_err(|error| Failure::broken(format!("cannot write below `{}`: {error}", folder.display())))?;
     print_line(&format!("standin: {}: {}", folder.display(), draft.report));
-    print_line(&format!("  files: {} written, {} unchanged", written.changed, written.unchanged));
-    list("edited by hand and left alone; move away what is to be drafted again", &written.edited);
-    list("not given by the tapes any more; `--prune` removes what was not edited", &written.stale);
-    list("removed, as the tapes do not give it any more", &written.removed);
-    verify(&draft, folder, bodies)
+    list_files(&written);
+    verify(draft, folder, bodies)
 }
 
 /// Opens the tapes of a folder that have bodies, the oldest first; at least one.
@@ -151,6 +157,14 @@ fn report_condition(path: &Path, condition: &TapeCondition) {
             counted(condition.lost_in_gaps, "call")
         ));
     }
+}
+
+/// Prints what became of the files of a draft.
+pub(super) fn list_files(written: &WriteSummary) {
+    print_line(&format!("  files: {} written, {} unchanged", written.changed, written.unchanged));
+    list("edited by hand and left alone; move away what is to be drafted again", &written.edited);
+    list("not drafted any more; `--prune` removes what was not edited", &written.stale);
+    list("removed, as it is not drafted any more", &written.removed);
 }
 
 /// Prints the first paths under a heading, or nothing where there are none.

@@ -1,12 +1,15 @@
 //! Command line: arguments, output and exit codes. Each subcommand has a file of its own.
 
 mod check;
+mod demo;
 mod draft;
+mod export;
 mod failure;
 mod fit;
 mod gap;
 mod health;
 mod import;
+mod init;
 mod log;
 mod overhead;
 mod profile_file;
@@ -18,7 +21,9 @@ mod replay;
 mod sender_args;
 mod serve;
 mod server_messages;
+mod shell;
 mod signals;
+mod stubs;
 mod target_args;
 mod tls_args;
 mod wiremock;
@@ -30,7 +35,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::failure::{Exit, Failure};
 use self::wiremock::Translation;
@@ -62,9 +67,15 @@ enum Command {
     Record(Box<record::RecordArgs>),
     Fit(fit::FitArgs),
     Import(Box<import::ImportArgs>),
+    Stubs(stubs::StubsArgs),
+    Export(export::ExportArgs),
     Replay(Box<replay::ReplayArgs>),
     Gap(Box<gap::GapCommand>),
     Health(health::HealthArgs),
+    Init(init::InitArgs),
+    Demo(demo::DemoArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
 /// Runs the command of `args`, prints its failure, and returns the exit code.
@@ -100,9 +111,15 @@ impl Command {
             Self::Record(record) => record.run(),
             Self::Fit(fit) => fit.run(),
             Self::Import(import) => import.run(),
+            Self::Stubs(stubs) => stubs.run(),
+            Self::Export(export) => export.run(),
             Self::Replay(replay) => replay.run(),
             Self::Gap(gap) => gap.run(),
             Self::Health(health) => health.run(),
+            Self::Init(init) => init.run(),
+            Self::Demo(demo) => demo.run(),
+            Self::Completions(completions) => Ok(completions.run(Cli::command())),
+            Self::Man(man) => man.run(Cli::command()),
         }
     }
 }

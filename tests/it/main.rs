@@ -6,6 +6,7 @@ mod conformance; // WireMock's recorded answers
 mod delays; // when answers come
 mod draft; // from a tape to stubs that answer as it did
 mod faults; // how connections break, to the byte
+mod first_steps; // what a new user runs first
 mod fit; // `standin fit` on the command line
 mod folders; // folders as teams have them
 mod front_door; // targets, headers, static files and CORS as clients of WireMock expect them
@@ -26,6 +27,7 @@ mod record; // a real service behind the recorder
 mod reload; // stub files that change while they are served
 mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer
+mod sources; // descriptions and recordings of other tools, as stubs
 mod support; // a server on a free port, and raw sockets
 mod templates; // answers that are made for each call
 mod webhooks; // requests that stubs send after their answers

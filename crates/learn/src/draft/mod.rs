@@ -21,9 +21,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub use names::slug as file_stem;
 pub use report::{DraftReport, LeftOut, OmittedCalls};
 
 use self::operation::OperationDrafter;
@@ -52,7 +53,7 @@ pub struct Drafter<'b> {
 /// The files of a draft.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StubDraft {
-    /// The mapping files below `mappings/recorded/`.
+    /// The mapping files.
     pub mappings: Vec<DraftMappingFile>,
     /// The recorded calls with the stubs that must answer them, for [`verify`].
     pub calls: Vec<(ExchangeRequest, Uuid)>,
@@ -69,6 +70,14 @@ pub struct DraftMappingFile {
     pub content: Value,
     /// The body files below `__files/` that its stubs name.
     pub bodies: Vec<DraftFile>,
+}
+
+impl DraftMappingFile {
+    /// Returns a file whose mappings carry the hash by which it is known to be unedited. Each
+    /// mapping has an object `/metadata/standin/draft`.
+    pub fn new(stem: &str, mappings: Vec<Map<String, Value>>) -> Self {
+        Self { name: format!("{stem}.json"), content: write::with_hashes(mappings), bodies: Vec::new() }
+    }
 }
 
 /// A file with the body of an answer.

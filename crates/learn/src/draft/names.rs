@@ -7,7 +7,7 @@ use super::digest8;
 
 /// Returns a file name for an operation: `get-inventory-id` for `GET /inventory/{id}`; with a hash
 /// if another operation could have the same name.
-pub(super) fn slug(operation: &str) -> String {
+pub fn slug(operation: &str) -> String {
     let lower = operation.to_ascii_lowercase();
     let mut parts = lower.split([' ', '/']).filter(|part| !part.is_empty());
     let is_plain = |part: &str| {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{StubDraft, digest8, sha256};
+use super::{DraftMappingFile, StubDraft, digest8, sha256};
 use standin_files::regular_file;
 use standin_stub::file_listing::FileListing;
 use standin_stub::stub_folder::StubFolder;
@@ -31,13 +31,19 @@ pub struct WriteSummary {
     pub removed: Vec<PathBuf>,
 }
 
-/// Writes a draft into the stub folder `root`. With `prune`, drafts that the tapes do not give any
-/// more and that nobody edited are removed.
+/// Writes a draft from tapes into the stub folder `root`. With `prune`, drafts that the tapes do not
+/// give any more and that nobody edited are removed.
 pub fn write(draft: &StubDraft, root: &Path, prune: bool) -> io::Result<WriteSummary> {
+    write_files(&draft.mappings, root, RECORDED_FOLDER, prune)
+}
+
+/// Writes drafted mapping files into `mappings/FOLDER` of the stub folder `root`. With `prune`,
+/// drafts in it that are not among them and that nobody edited are removed.
+pub fn write_files(drafted: &[DraftMappingFile], root: &Path, folder: &str, prune: bool) -> io::Result<WriteSummary> {
     let mut written = WriteSummary::default();
-    let (mappings, files) = (root.join("mappings").join(DRAFT_FOLDER), root.join("__files"));
+    let (mappings, files) = (root.join("mappings").join(folder), root.join("__files"));
     fs::create_dir_all(&mappings)?;
-    for file in &draft.mappings {
+    for file in drafted {
         let path = mappings.join(&file.name);
         let before = existing(&path)?;
         if before.as_deref().is_some_and(|text| !is_untouched(text)) {
@@ -65,14 +71,19 @@ pub fn write(draft: &StubDraft, root: &Path, prune: bool) -> io::Result<WriteSum
             written.changed += 1;
         }
     }
-    forget_mappings(draft, &mappings, prune, &mut written)?;
+    forget_mappings(drafted, &mappings, prune, &mut written)?;
     forget_bodies(root, prune, &mut written)?;
     Ok(written)
 }
 
 /// Finds drafted mappings that this draft does not have.
-fn forget_mappings(draft: &StubDraft, mappings: &Path, prune: bool, written: &mut WriteSummary) -> io::Result<()> {
-    let wanted: BTreeSet<&str> = draft.mappings.iter().map(|file| file.name.as_str()).collect();
+fn forget_mappings(
+    drafted: &[DraftMappingFile],
+    mappings: &Path,
+    prune: bool,
+    written: &mut WriteSummary,
+) -> io::Result<()> {
+    let wanted: BTreeSet<&str> = drafted.iter().map(|file| file.name.as_str()).collect();
     let mut paths: Vec<PathBuf> = fs::read_dir(mappings)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "json")) {
@@ -188,5 +199,5 @@ fn take_hash(mapping: &mut Map<String, Value>) -> Option<String> {
     draft.shift_remove("hash")?.as_str().map(str::to_owned)
 }
 
-/// Where drafts lie below `mappings/`.
-const DRAFT_FOLDER: &str = "recorded";
+/// Where drafts from tapes lie below `mappings/`.
+const RECORDED_FOLDER: &str = "recorded";
