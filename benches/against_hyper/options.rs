@@ -40,6 +40,9 @@ pub struct Options {
     /// a JSON line a row instead of text
     #[arg(long)]
     pub json: bool,
+    /// report broken limits without failing: for a smoke run
+    #[arg(long)]
+    pub no_limits: bool,
     /// list the rows
     #[arg(long)]
     pub list: bool,

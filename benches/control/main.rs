@@ -63,6 +63,7 @@ fn run(options: &Options) -> io::Result<ExitCode> {
         list: options.list,
         bench: options.bench,
         json: options.json,
+        no_limits: options.no_limits,
     };
     asked.run(&ROWS, options, || {
         format!(
