@@ -13,6 +13,7 @@ use super::process::Server;
 /// Ratios of standin against bare hyper, under the same script in the same run.
 #[derive(Debug, Parser)]
 #[command(name = "against_hyper", after_help = "exits with 1 if a limit was broken")]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Options {
     /// the rows to run; all if none is named
     pub rows: Vec<String>,

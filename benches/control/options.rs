@@ -12,6 +12,7 @@ use super::process::Server;
 /// What the control plane does to the data plane, against the same run without it.
 #[derive(Debug, Parser)]
 #[command(name = "control", after_help = "exits with 1 if a limit was broken")]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Options {
     /// the rows to run; all if none is named
     pub rows: Vec<String>,

@@ -16,6 +16,7 @@ pub struct Row<O> {
 
 /// What was asked of a bench.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Asked<'a> {
     /// The bench, as errors name it.
     pub program: &'a str,
