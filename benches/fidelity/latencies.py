@@ -8,9 +8,10 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 CURVE = [0.01, 0.02, 0.05, *(step / 20 for step in range(2, 19)), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998]
 
 
-def exchanges(path, mix):
+def exchanges(path, mix, from_sending=False):
     """(arrival in seconds, operation, status or None, latency in ms); of what `replay` wrote: from when a call was due, of a
-    recording: from when the recorder had it."""
+    recording: from when the recorder had it. `from_sending`: from when the call was sent, and the time to connect on top, so
+    that a sender that waits for a core does not count."""
     with open(path) as tape:
         next(tape)
         for line in tape:
@@ -20,6 +21,8 @@ def exchanges(path, mix):
             times, response = one["times"], one.get("response") or {}
             status = None if one.get("failure") or times.get("lastByte") is None else response.get("status")
             at = times["received"]
+            if from_sending and times.get("sent") is not None:
+                at = times["sent"] - times.get("connect", 0)
             yield at / 1e9, mix.operation_of(one["request"]["url"]), status, ((times.get("lastByte") or at) - at) / 1e6
 
 
@@ -34,10 +37,10 @@ def lateness(path):
     return round(quantile(sorted(late), 0.99), 3)
 
 
-def by_operation(path, mix):
+def by_operation(path, mix, from_sending=False):
     """Of each operation and of all: calls, how often each status, and the sorted latencies of good answers in ms."""
     found = {}
-    for _, operation, status, latency in exchanges(path, mix):
+    for _, operation, status, latency in exchanges(path, mix, from_sending):
         for name in (operation, ALL):
             one = found.setdefault(name, {"calls": 0, "statuses": {}, "good": []})
             one["calls"] += 1

@@ -1,6 +1,7 @@
 """Records real services at low load, and predicts them at high load: the experiment behind docs/FIDELITY.md.
 
-    python3 run.py target/release/standin [--only SERVICE]... [--quick] [--service-alone] [--work DIR] [--results DIR] [--lock FILE] [--list]
+    python3 run.py target/release/standin [--only SERVICE]... [--quick | --short] [--busy] [--nice N] [--service-alone]
+                   [--work DIR] [--results DIR] [--lock FILE] [--list]
 
 For each service: its capacity by a closed loop; a recording at the loads in services.py; `standin fit`; then at loads that the
 recording does not have: runs against the service with the recorder in its path, against `standin serve --profile recorded`, and
@@ -38,9 +39,9 @@ LATE, STRANGERS, REST = 3, 25, 10
 class Length:
     """Seconds of everything, and how often."""
 
-    def __init__(self, quick):
-        self.capacity, self.stretch = (4, 4) if quick else (12, 18)
-        self.run, self.turns, self.baseline_turns = (6, 1, 1) if quick else (24, 3, 1)
+    def __init__(self, quick, short=False):
+        self.capacity, self.stretch = (4, 4) if quick else (8, 12) if short else (12, 18)
+        self.run, self.turns, self.baseline_turns = (6, 1, 1) if quick else (10, 2, 0) if short else (24, 3, 1)
 
 
 class Results:
@@ -71,8 +72,8 @@ class Turns:
 
     HOLD, REST = 240, 185
 
-    def __init__(self, path):
-        self.path, self.held, self.since, self.left = path, None, 0.0, -1e9
+    def __init__(self, path, patient=True):
+        self.path, self.held, self.since, self.left, self.patient = path, None, 0.0, -1e9, patient
 
     def __call__(self, seconds):
         """To be called before something that takes so many seconds: waits until the lock is held, and the machine idle."""
@@ -81,6 +82,8 @@ class Turns:
         told = False
         while True:
             self._take()
+            if not self.patient:
+                return
             busy = processes.busy()
             if busy <= STRANGERS:
                 return
@@ -134,7 +137,8 @@ class Experiment:
             models = [line.partition(":")[2].strip() for line in info if line.startswith("model name")]
         mix = {operation.name: operation.share for operation in self.service.mix.operations}
         return {"service": self.service.about, "cores": os.cpu_count(), "cpu": models[0] if models else platform.machine(), "system": platform.system(),
-                "python": platform.python_version(), "packages": self.house.versions(), "mix": mix, "runSeconds": self.length.run}
+                "python": platform.python_version(), "packages": self.house.versions(), "mix": mix, "runSeconds": self.length.run,
+                "truth": self.service.truth, "niceness": processes.niceness, "patient": self.turns.patient}
 
     def capacity(self):
         """Calls a second that the service answers when all its workers are always busy; or the limit that it is told to keep."""
@@ -144,15 +148,15 @@ class Experiment:
         port, rng = processes.free_port(), random.Random(1)
         parties = self.service.start(self.house, port)
         try:
-            self.warm(port)
+            self.warm(port, self.service.warm_calls)
             urls = [self.service.mix.draw(rng) for _ in range(60_000)]
             meter = processes.Meter(*parties)
-            found = processes.closed_loop(port, urls, 16, self.length.capacity, 2)
+            found = processes.closed_loop(port, urls, self.service.clients, self.length.capacity, 2)
             shares = meter.shares()
         finally:
             end(parties)
         tell(f"{self.service.name}: {found:.1f} calls a second are its capacity")
-        return {"perSecond": round(found, 2), "by": "a closed loop of 16 clients", "cpu": shares}
+        return {"perSecond": round(found, 2), "by": f"a closed loop of {self.service.clients} clients", "cpu": shares}
 
     def record(self, capacity):
         # the loads in an order by chance, so that what drifts with time does not look like load
@@ -171,7 +175,7 @@ class Experiment:
         # a profile that does not explain the recording is written too, with exit code 1
         failed = not os.path.exists(os.path.join(self.recorded(), "profiles", "recorded.yaml"))
         report = {} if failed else json.loads(again.stdout)
-        return {"failed": failed, "standin": self.standin(), "said": said, "report": {key: value for key, value in report.items() if key != "operations"}}
+        return {"failed": failed, "exit": ran.returncode, "standin": self.standin(), "said": said, "report": {key: value for key, value in report.items() if key != "operations"}}
 
     def run(self, side, load, turn, capacity, recorded):
         planned = schedule.calls(self.service.mix, [(capacity * load / 100, self.length.run)], seed=1000 * turn + load)
@@ -191,7 +195,7 @@ class Experiment:
             shutil.rmtree(folder, ignore_errors=True)
             target, port = processes.free_port(), processes.free_port()
             parties = self.service.start(self.house, target)
-            self.warm(target)
+            self.warm(target, self.service.warm_calls)
             return port, [*parties, processes.recorder(self.binary, target, folder, port, self.house.log)]
         return start
 
@@ -203,10 +207,10 @@ class Experiment:
             return port, parties
         return start
 
-    def warm(self, port):
+    def warm(self, port, calls=120):
         """Some calls, so that every worker has imported what it needs; then time for queues and limits to be as new."""
         rng = random.Random(0)
-        processes.closed_loop(port, [self.service.mix.draw(rng) for _ in range(120)], 6, 30, 0, self.service.good)
+        processes.closed_loop(port, [self.service.mix.draw(rng) for _ in range(calls)], 6, 30, 0, self.service.good)
         time.sleep(1)
 
     def believed(self, name, planned, seconds, start):
@@ -226,6 +230,8 @@ class Experiment:
                 shares = meter.shares()
                 end(parties)
             late, why = latencies.lateness(out), None
+            if not self.turns.patient:
+                break
             if late > LATE:
                 why = f"one call in a hundred was sent {late} ms late"
             elif shares["strangers"] > STRANGERS:
@@ -236,16 +242,19 @@ class Experiment:
             if len(refused) == ATTEMPTS:
                 sys.exit(f"{self.service.name}: {name}: {why}, and so {ATTEMPTS} times; free the machine, and start this again: it goes on from here")
             tell(f"{self.service.name}: {name}: {why}; again")
-        found = latencies.told(latencies.by_operation(out, self.service.mix))
+        found = latencies.told(latencies.by_operation(out, self.service.mix, from_sending=not self.turns.patient))
         whole = found[latencies.ALL]
         tell(f"{self.service.name}: {name}: {whole['calls']} calls {whole['statuses']}, p50 {whole.get('p50')} p99 {whole.get('p99')} ms")
-        return {"operations": found, "sentLateP99Ms": late, "cpu": shares, "refused": refused}
+        return {"operations": found, "sentLateP99Ms": late, "cpu": shares, "busy": not self.turns.patient, "refused": refused}
 
     def recorded(self):
         return os.path.join(self.folder, "recorded")
 
     def standin(self):
-        return subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.strip()
+        """The version, and the last commit that changed the program in this repository."""
+        version = subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.strip()
+        command = ["git", "-C", REPOSITORY, "log", "-1", "--format=%h", "--", "crates", "src", "Cargo.lock"]
+        return f"{version} {subprocess.run(command, capture_output=True, text=True).stdout.strip()}"
 
 
 def end(parties):
@@ -262,6 +271,9 @@ def main():
     asked.add_argument("binary", nargs="?")
     asked.add_argument("--only", action="append", metavar="SERVICE", choices=services.SERVICES, help="may be given more than once")
     asked.add_argument("--quick", action="store_true", help="a minute a service, to see that all works; its numbers say little")
+    asked.add_argument("--short", action="store_true", help="five minutes a service: shorter runs, two a side, no other mocks")
+    asked.add_argument("--busy", action="store_true", help="take runs as they come, whatever else uses the machine; latency counts from sending")
+    asked.add_argument("--nice", type=int, metavar="N", help="the niceness of services, recorder, mock and sender; below 0 needs root")
     asked.add_argument("--service-alone", action="store_true", help="record it and measure it, without predicting it: that can follow")
     asked.add_argument("--work", default=os.path.join(REPOSITORY, "target", "fidelity"), help="where tapes and the services' packages go")
     asked.add_argument("--results", help="where the lines go [default: results/ beside this file, with --quick WORK]")
@@ -271,11 +283,13 @@ def main():
     if options.list or not options.binary:
         sys.exit("\n".join(f"{name:<24} {service.about}" for name, service in services.SERVICES.items()))
     results = options.results or (options.work if options.quick else os.path.join(HERE, "results"))
-    house, turns = services.House(options.work, options.binary), Turns(options.lock)
+    if options.nice is not None:
+        processes.prefer(options.nice)
+    house, turns = services.House(options.work, options.binary), Turns(options.lock, patient=not options.busy)
     os.makedirs(results, exist_ok=True)
     for name in options.only or services.SERVICES:
         lines = Results(os.path.join(results, f"{name}{'.quick' if options.quick else ''}.jsonl"))
-        Experiment(services.SERVICES[name], house, options.binary, Length(options.quick), lines, turns, options.service_alone).all()
+        Experiment(services.SERVICES[name], house, options.binary, Length(options.quick, options.short), lines, turns, options.service_alone).all()
     turns.leave()
 
 

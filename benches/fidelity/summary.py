@@ -1,6 +1,6 @@
 """Tables, verdicts and figures of the lines that `run.py` wrote: what docs/FIDELITY.md shows.
 
-    python3 summary.py [RESULTS] [--figures FOLDER] [--json]
+    python3 summary.py [RESULTS] [--figures FOLDER] [--json | --overview]
 """
 
 import argparse
@@ -187,6 +187,36 @@ def text(service):
     return "\n\n".join(parts)
 
 
+def overview(found):
+    """A line a service: what `fit` said, and how many cells hold at each load."""
+    lines = ["| service | `fit` says | exit | " + " | ".join(("80 %", "90 %", "110 %")) + " | off, median (worst) | better mock off | noise |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for service in found:
+        cells = service.cells()
+        shares = [_holding([cell for cell in cells if cell.load == load and cell.mock is not None]) for load in (80, 90, 110)]
+        off = verdicts(cells)
+        lines.append(f"| `{service.name}` | {said(service.fit)} | {service.fit.get('exit', '') if service.fit else ''} | {' | '.join(shares)} | "
+                     f"{_factor(off['off'])} | {_factor(off['better baseline off'])} | {_factor(off['noise'])} |")
+    return "\n".join(lines)
+
+
+def _holding(cells):
+    return f"{sum(cell.holds() for cell in cells)} of {len(cells)}" if cells else ""
+
+
+def _factor(of):
+    return f"×{of['median']:.2f} (×{of['worst']:.3g})" if of else "unknown"
+
+
+def said(fit):
+    """The model in the words of the report's first lines."""
+    lines = [line.strip() for line in fit["said"].splitlines()] if fit else []
+    model = next((line.partition(": ")[2] for line in lines if line.startswith(("recorded: ", "the closest model: "))), "nothing")
+    if model.startswith("do not trust"):
+        model = "not trusted: " + next(line.partition(": ")[2] for line in lines if line.startswith("the closest model: "))
+    return model
+
+
 def draw(service, folder):
     curves = {}
     for load in service.loads:
@@ -201,12 +231,16 @@ def main():
     asked.add_argument("results", nargs="?", default=os.path.join(HERE, "results"))
     asked.add_argument("--figures", metavar="FOLDER")
     asked.add_argument("--json", action="store_true", help="the verdicts alone")
+    asked.add_argument("--overview", action="store_true", help="one table of all services")
     options = asked.parse_args()
     found = [Service(path) for path in sorted(glob.glob(os.path.join(options.results, "*.jsonl")))]
     found = [service for service in found if service.record and service.loads]
     every = [cell for service in found for cell in service.cells()]
     if options.json:
         print(json.dumps({**{service.name: verdicts(service.cells()) for service in found}, "all": verdicts(every)}, indent=1))
+        return
+    if options.overview:
+        print(overview(found))
         return
     for service in found:
         print(text(service) + "\n")

@@ -82,7 +82,7 @@ fn a_part_of_the_tapes_is_asked_for() {
     let folder = Folder::new();
     folder.assert(&["fit", "--from", "1h", "--to", "2h"], 2, "no tape has an answered call between 3600s and 7200s");
     folder.assert(&["fit", "--from", "1h"], 2, "later than 3600s after its first");
-    folder.assert(&["fit", "--to", "100ms"], 2, "too few");
+    folder.assert(&["fit", "--to", "100ms"], 2, "too few to fit; record at least 200: `standin record --ramp`");
     folder.assert(&["fit", "--from", "2s", "--to", "1s"], 64, "`--to` is not later than `--from`");
 }
 

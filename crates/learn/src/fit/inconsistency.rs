@@ -48,7 +48,11 @@ impl fmt::Display for FitError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooFewCalls { calls } => {
-                write!(out, "{calls} answered calls are too few to fit; record at least {MIN_CALLS}")
+                write!(
+                    out,
+                    "{calls} answered calls are too few to fit; record at least {MIN_CALLS}: \
+                     `standin record --ramp` repeats recorded calls at rising rates"
+                )
             }
             Self::InconsistentTimes { share } => {
                 write!(

@@ -160,9 +160,12 @@ impl Workload {
         part
     }
 
-    /// Returns the highest arrival rate of a window, in calls a second; 0 without windows.
+    /// Returns the highest arrival rate of a window, in calls a second; 0 without windows. A tape
+    /// that is shorter than other tapes' windows holds a burst, not a load.
     pub(crate) fn max_per_second(&self) -> f64 {
-        self.windows.iter().map(LoadWindow::per_second).max_by(f64::total_cmp).unwrap_or(0.0)
+        let longest = self.windows.iter().map(|window| window.length).fold(0.0, f64::max);
+        let long_enough = self.windows.iter().filter(|window| window.length >= longest / 2.0);
+        long_enough.map(LoadWindow::per_second).max_by(f64::total_cmp).unwrap_or(0.0)
     }
 
     /// Returns the highest number of calls that an arriving call finds inside.
@@ -255,6 +258,30 @@ mod tests {
         assert_eq!(work.counted.iter().filter(|counted| !**counted).count(), 80);
         let steady = trace((0..4_000).map(|rank| (varied(rank), 200)));
         assert_eq!(Workload::new(&[steady], |_, operation| operation).1.warm_up, 0);
+    }
+
+    #[test]
+    fn a_few_calls_in_a_short_tape_are_no_load() {
+        let calls = |interval: u64, count: u64| Trace {
+            operations: vec!["GET /".to_owned()],
+            calls: (0..count)
+                .map(|rank| rank * interval)
+                .map(|arrival| Observation {
+                    operation: 0,
+                    arrival,
+                    finish: arrival + 1_000,
+                    status: 200,
+                    bytes: None,
+                    in_flight: 0,
+                })
+                .collect(),
+            ..Trace::default()
+        };
+        let (ramp, by_hand) = (calls(20_000_000, 4_000), calls(5_000_000, 12));
+        let (work, _) = Workload::new(&[by_hand.clone(), ramp], |_, operation| operation);
+        assert!((work.max_per_second() - 50.0).abs() < 1.0, "{}", work.max_per_second());
+        let (work, _) = Workload::new(&[by_hand], |_, operation| operation);
+        assert!(work.max_per_second() > 150.0, "a short tape alone has its own rate: {}", work.max_per_second());
     }
 
     #[test]

@@ -74,8 +74,8 @@ impl Fitted {
         let utilization =
             valid.utilization.map(|used| format!("{:.0} % of the capacity, ", used * 100.0)).unwrap_or_default();
         format!(
-            "{utilization}{} calls inside, {:.1} calls/s; {} calls",
-            valid.in_flight,
+            "{utilization}{} inside, {:.1} calls/s; {} calls",
+            counted(u64::from(valid.in_flight), "call"),
             valid.per_second,
             grouped(valid.samples)
         )

@@ -156,7 +156,7 @@ impl DelayCenterFit {
 
 impl<'w> LatencyData<'w> {
     fn new(work: &'w Workload) -> Option<Self> {
-        let busiest = work.windows.iter().map(|window| window.per_second() / 1e9).max_by(f64::total_cmp)?;
+        let busiest = work.max_per_second() / 1e9;
         let populations = work.populations(0.0);
         let mut sorted = populations.clone();
         sorted.sort_unstable();
