@@ -55,8 +55,8 @@ class Recordings:
         parties = service.start(self.house, port)
         try:
             meter = processes.Meter(*parties)
-            exits = {"record": self.by_hand(service, port, folder), "ramp": None}
-            ramp = self.ramp(port, folder, capacity * TOP / 100)
+            exits = {"record": self.by_hand(service, port, folder, number), "ramp": None}
+            ramp = self.ramp(port, folder, capacity * TOP / 100, number)
             exits["ramp"] = ramp.returncode
             shares = meter.shares()
         finally:
@@ -64,7 +64,7 @@ class Recordings:
                 party.end()
         load = {"cpu": shares, "load": round(os.getloadavg()[0], 1)}
         self.add({"recording": number, "truth": {"discipline": "fifo", "workers": workers}, "capacity": capacity,
-                  "exits": exits, "ramp": steps(ramp.stderr + ramp.stdout), **load, **self.fit(number)})
+                  "seed": number, "exits": exits, "ramp": steps(ramp.stderr + ramp.stdout), **load, **self.fit(number)})
 
     def capacity(self, workers, service):
         """Calls a second of a closed loop of 16 clients, measured once."""
@@ -80,9 +80,9 @@ class Recordings:
             for party in parties:
                 party.end()
 
-    def by_hand(self, service, target, folder):
+    def by_hand(self, service, target, folder, seed):
         """A first recording of a few calls, one after the other; returns the exit code."""
-        port, rng = processes.free_port(), random.Random(3)
+        port, rng = processes.free_port(), random.Random(seed)
         command = [self.house.binary, "record", "--target", f"http://127.0.0.1:{target}", folder, "--listen", f"127.0.0.1:{port}"]
         recorder = processes.Process("recorder", command, None, self.house.log).wait_for_port(port)
         try:
@@ -91,10 +91,10 @@ class Recordings:
             code = recorder.end()
         return code
 
-    def ramp(self, target, folder, per_second):
+    def ramp(self, target, folder, per_second, seed):
         command = [self.house.binary, "record", "--target", f"http://127.0.0.1:{target}", folder,
                    "--listen", f"127.0.0.1:{processes.free_port()}", "--ramp", "--max-per-second", f"{per_second:.0f}",
-                   "--beyond-recorded", "--step", f"{STEP_SECONDS}s", "--exclusive"]
+                   "--beyond-recorded", "--step", f"{STEP_SECONDS}s", "--exclusive", "--seed", str(seed)]
         return subprocess.run(command, capture_output=True, text=True)
 
     def fit(self, number):

@@ -89,9 +89,10 @@ class Httpbin(Service):
     def __init__(self, name, workers, threads=None, core=processes.SERVICE_CORE):
         super().__init__(name)
         self.workers, self.threads, self.core = workers, threads, core
-        kind = f"gthread workers of {threads} threads" if threads else "sync workers"
+        kind = f"gthread worker{'s' if workers > 1 else ''} of {threads} threads" if threads else "sync workers"
         self.about = f"httpbin under gunicorn, {workers} {kind}, {_cores(core)}"
-        self.truth = f"a pool of {workers * (threads or 1)}"
+        # a kept connection stays with the process that accepted it
+        self.truth = f"{workers} pools of {threads}" if threads and workers > 1 else f"a pool of {threads or workers}"
 
     def start(self, house, port):
         kind = ["gthread", "--threads", str(self.threads)] if self.threads else ["sync"]

@@ -63,7 +63,7 @@ class Service:
         fits = [line for line in self.lines if line["step"][0] == "fit"]
         # a fit that nothing was served of yet tells less
         self.fit = next((fit for fit in reversed(fits) if fit["step"][1] in mocked), fits[-1] if fits else None)
-        self.simple = baselines.quantiles(self.record["operations"])
+        self.simple = baselines.quantiles(self.record["operations"]) if self.record else {}
         runs = [line for line in self.lines if line["step"][0] == "run"]
         self.loads = sorted({line["load"] for line in runs})
         self.runs = {}
