@@ -10,8 +10,8 @@ CURVE = [0.01, 0.02, 0.05, *(step / 20 for step in range(2, 19)), 0.92, 0.94, 0.
 
 def exchanges(path, mix, from_sending=False):
     """(arrival in seconds, operation, status or None, latency in ms); of what `replay` wrote: from when a call was due, of a
-    recording: from when the recorder had it. `from_sending`: from when the call was sent, and the time to connect on top, so
-    that a sender that waits for a core does not count."""
+    recording: from when the recorder had it. `from_sending`: from when the sender had time for the call, so that a sender
+    that waits for a core does not count, but one that waits for a connection does."""
     with open(path) as tape:
         next(tape)
         for line in tape:
@@ -22,19 +22,24 @@ def exchanges(path, mix, from_sending=False):
             status = None if one.get("failure") or times.get("lastByte") is None else response.get("status")
             at = times["received"]
             if from_sending and times.get("sent") is not None:
-                at = times["sent"] - times.get("connect", 0)
+                at = times["sent"] - _awaited(times)
             yield at / 1e9, mix.operation_of(one["request"]["url"]), status, ((times.get("lastByte") or at) - at) / 1e6
 
 
 def lateness(path):
-    """How late the sender itself was, in ms: the p99 over calls, the wait for a connection aside."""
+    """How late the sender itself was, in ms: the p99 over calls, the waits for a permit and a connection aside."""
     late = []
     with open(path) as tape:
         for line in tape:
             times = json.loads(line).get("times") or {}
             if times.get("sent") is not None:
-                late.append((times["sent"] - times["received"] - times.get("connect", 0)) / 1e6)
+                late.append((times["sent"] - times["received"] - _awaited(times)) / 1e6)
     return round(quantile(sorted(late), 0.99), 3)
+
+
+def _awaited(times):
+    """The nanoseconds that a call waited because of those before it: for a permit, and to connect."""
+    return times.get("permitWait", 0) + times.get("connect", 0)
 
 
 def by_operation(path, mix, from_sending=False):
