@@ -125,15 +125,17 @@ class Recordings:
                 self.add({**kept, **self.fit(number)})
 
     def verdict(self):
-        """How many recordings this standin gets right."""
+        """How many recordings this standin gets right; `wrong` are those that are not exactly right."""
         mine = [line for line in self.lines if line["standin"] == self.identity]
-        return {"recordings": len(mine), "right": sum(map(is_right, mine)), "explained": sum(line["exit"] == 0 for line in mine),
-                "wrong": {line["recording"]: line["said"] for line in mine if not is_right(line)}}
+        exact = [line for line in mine if is_right(line) and not line["found"]["cores"]]
+        return {"recordings": len(mine), "disciplineAndWorkers": sum(map(is_right, mine)), "withoutSharedCores": len(exact),
+                "explained": sum(line["exit"] == 0 for line in mine),
+                "wrong": {line["recording"]: line["said"] for line in mine if line not in exact}}
 
 
 def is_right(line):
-    """Returns whether discipline and workers are the truth's, and no cores are said to be shared."""
-    return all(line["found"][name] == value for name, value in line["truth"].items()) and not line["found"]["cores"]
+    """Returns whether discipline and workers are the truth's."""
+    return all(line["found"][name] == value for name, value in line["truth"].items())
 
 
 def steps(text):

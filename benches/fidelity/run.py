@@ -111,9 +111,9 @@ class Turns:
 
 
 class Experiment:
-    def __init__(self, service, house, binary, length, results, turns, alone):
+    def __init__(self, service, house, binary, length, results, turns, alone, commit=None):
         self.service, self.house, self.length, self.results, self.turns, self.alone = service, house, length, results, turns, alone
-        self.binary = os.path.abspath(binary)
+        self.binary, self.commit = os.path.abspath(binary), commit
         self.folder = os.path.join(house.folder, service.name + (".quick" if length.turns == 1 else ""))
         os.makedirs(self.folder, exist_ok=True)
         with open(self.binary, "rb") as program:
@@ -253,10 +253,8 @@ class Experiment:
         return os.path.join(self.folder, "recorded")
 
     def standin(self):
-        """The version, and the last commit that changed the program in this repository."""
         version = subprocess.run([self.binary, "--version"], capture_output=True, text=True).stdout.strip()
-        command = ["git", "-C", REPOSITORY, "log", "-1", "--format=%h", "--", "crates", "src", "Cargo.lock"]
-        return f"{version} {subprocess.run(command, capture_output=True, text=True).stdout.strip()}"
+        return f"{version}, commit {self.commit}" if self.commit else version
 
 
 def end(parties):
@@ -280,6 +278,7 @@ def main():
     asked.add_argument("--work", default=os.path.join(REPOSITORY, "target", "fidelity"), help="where tapes and the services' packages go")
     asked.add_argument("--results", help="where the lines go [default: results/ beside this file, with --quick WORK]")
     asked.add_argument("--lock", help="a file to lock while measuring, at most four minutes at a time, with three between")
+    asked.add_argument("--commit", help="the commit that the binary was built from, for the results")
     asked.add_argument("--list", action="store_true", help="the services")
     options = asked.parse_args()
     if options.list or not options.binary:
@@ -291,7 +290,8 @@ def main():
     os.makedirs(results, exist_ok=True)
     for name in options.only or services.SERVICES:
         lines = Results(os.path.join(results, f"{name}{'.quick' if options.quick else ''}.jsonl"))
-        Experiment(services.SERVICES[name], house, options.binary, Length(options.quick, options.short), lines, turns, options.service_alone).all()
+        Experiment(services.SERVICES[name], house, options.binary, Length(options.quick, options.short), lines, turns, options.service_alone,
+                   options.commit).all()
     turns.leave()
 
 

@@ -189,13 +189,14 @@ def text(service):
 
 def overview(found):
     """A line a service: what `fit` said, and how many cells hold at each load."""
-    lines = ["| service | `fit` says | exit | " + " | ".join(("80 %", "90 %", "110 %")) + " | off, median (worst) | better mock off | noise |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| service | `fit` says | exit | " + " | ".join(("80 %", "90 %", "110 %")) + " | within 25 % | off, median (worst) | better mock off | noise |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
     for service in found:
         cells = service.cells()
         shares = [_holding([cell for cell in cells if cell.load == load and cell.mock is not None]) for load in (80, 90, 110)]
         off = verdicts(cells)
-        lines.append(f"| `{service.name}` | {said(service.fit)} | {service.fit.get('exit', '') if service.fit else ''} | {' | '.join(shares)} | "
+        near = sum(abs(cell.mock) <= math.log(1.25) for cell in cells if cell.mock is not None)
+        lines.append(f"| `{service.name}` | {said(service.fit)} | {service.fit.get('exit', '') if service.fit else ''} | {' | '.join(shares)} | {near} of {off['cells']} | "
                      f"{_factor(off['off'])} | {_factor(off['better baseline off'])} | {_factor(off['noise'])} |")
     return "\n".join(lines)
 
