@@ -209,7 +209,7 @@ pub(crate) fn replace_with_tandem_queue(findings: &mut Vec<Finding>, fit: &Tande
 /// Returns the findings about the tapes themselves.
 pub(crate) fn for_tapes(traces: &[Trace], valid: &ValidRange, excluded: ExcludedCalls) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if traces.iter().any(|trace| !trace.exclusive) {
+    if shared_share(traces) > MAX_SHARED_SHARE {
         findings.push(Finding::NotExclusive);
     }
     let limit = traces.iter().filter_map(|trace| trace.limits.in_flight).min();
@@ -240,6 +240,14 @@ pub(crate) fn for_tapes(traces: &[Trace], valid: &ValidRange, excluded: Excluded
     findings
 }
 
+/// Returns the share of calls on tapes that may lack calls of other clients.
+fn shared_share(traces: &[Trace]) -> f64 {
+    let calls = |counts: fn(&Trace) -> bool| {
+        traces.iter().filter(|trace| counts(trace)).map(|trace| trace.calls.len()).sum::<usize>()
+    };
+    calls(|trace| !trace.exclusive) as f64 / calls(|_| true).max(1) as f64
+}
+
 /// Returns the findings about calls that are shorter than the recorder can measure.
 fn for_impossible_times(traces: &[Trace]) -> Vec<Finding> {
     let round_trip = traces.iter().map(Trace::shortest).max().unwrap_or(0);
@@ -263,12 +271,16 @@ const MANY_WORKERS: u32 = 8;
 const MIN_THIRD: usize = 300;
 /// Share of the recorder's rate limit from which it counts as reached.
 const NEAR_LIMIT_SHARE: f64 = 0.95;
+/// Share of calls from tapes that are not exclusive, up to which they hardly change a comparison of
+/// thirds of all calls: a first recording by hand beside a ramp.
+const MAX_SHARED_SHARE: f64 = 0.1;
 /// Largest relative difference between the recorder's count of calls and the tape's.
 const MAX_POPULATION_DIFFERENCE: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fit::prepare::trace::Observation;
 
     #[test]
     fn a_change_removes_what_follows_from_it_but_not_a_failed_prediction() {
@@ -287,5 +299,20 @@ mod tests {
         let mut findings = vec![Finding::NotOneQueue { effect: 0.2 }];
         order(&mut findings);
         assert_eq!(findings.len(), 1);
+    }
+
+    #[test]
+    fn a_few_calls_by_hand_beside_an_exclusive_ramp_are_no_other_traffic() {
+        let tape = |calls: u64, exclusive: bool| {
+            let call = Observation { operation: 0, arrival: 1, finish: 2, status: 200, bytes: None, in_flight: 0 };
+            Trace { calls: vec![call; calls as usize], exclusive, ..Trace::default() }
+        };
+        let valid = ValidRange { utilization: None, in_flight: 1, per_second: 1.0, samples: 1 };
+        let finds =
+            |traces: &[Trace]| for_tapes(traces, &valid, ExcludedCalls::default()).contains(&Finding::NotExclusive);
+        assert!(!finds(&[tape(90, false), tape(900, true)]));
+        assert!(finds(&[tape(110, false), tape(900, true)]));
+        assert!(finds(&[tape(900, false)]));
+        assert!(!finds(&[tape(900, true)]));
     }
 }
