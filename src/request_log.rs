@@ -21,7 +21,10 @@ use standin_stub::call::raw_target;
 #[derive(Clone, Debug)]
 pub struct RequestLog {
     lines: SyncSender<RequestLine>,
+    /// Lines that were dropped since the last line was written.
     dropped: Arc<AtomicU64>,
+    /// Lines that were dropped since the start.
+    dropped_in_total: Arc<AtomicU64>,
 }
 
 /// A request that is being answered.
@@ -52,9 +55,14 @@ impl RequestLog {
     pub fn start() -> io::Result<Self> {
         let (lines, received) = sync_channel(MAX_QUEUED);
         let dropped = Arc::new(AtomicU64::new(0));
-        let log = Self { lines, dropped: Arc::clone(&dropped) };
+        let log = Self { lines, dropped: Arc::clone(&dropped), dropped_in_total: Arc::default() };
         thread::Builder::new().name("standin-requests".to_owned()).spawn(move || write_lines(&received, &dropped))?;
         Ok(log)
+    }
+
+    /// Returns the number of requests that were not logged, since the queue was full.
+    pub fn dropped_in_total(&self) -> u64 {
+        self.dropped_in_total.load(Relaxed)
     }
 
     /// Logs the answer of a request; `None` if its connection was broken.
@@ -74,6 +82,7 @@ impl RequestLog {
         };
         if self.lines.try_send(line).is_err() {
             self.dropped.fetch_add(1, Relaxed);
+            self.dropped_in_total.fetch_add(1, Relaxed);
         }
     }
 }
@@ -145,12 +154,12 @@ mod tests {
     #[test]
     fn a_full_queue_drops_requests_and_counts_them() {
         let (lines, received) = sync_channel(1);
-        let log = RequestLog { lines, dropped: Arc::default() };
+        let log = RequestLog { lines, dropped: Arc::default(), dropped_in_total: Arc::default() };
         let request = Request::get("/a?b=1").body(()).expect("a request");
         let response = Response::builder().header("matched-stub-id", "17").body(()).expect("a response");
         log.record(PendingRequest::new(&request), Some(&response));
         log.record(PendingRequest::new(&request), None::<&Response<()>>);
-        assert_eq!(log.dropped.load(Relaxed), 1);
+        assert_eq!((log.dropped.load(Relaxed), log.dropped_in_total()), (1, 1));
         let logged = received.recv().expect("the first");
         let text = logged.line(false);
         assert!(text.contains(" GET /a?b=1 200 ") && text.ends_with("ms stub 17"), "{text}");
@@ -161,7 +170,7 @@ mod tests {
     #[test]
     fn a_raw_target_is_logged_as_it_was_sent() {
         let (lines, received) = sync_channel(1);
-        let log = RequestLog { lines, dropped: Arc::default() };
+        let log = RequestLog { lines, dropped: Arc::default(), dropped_in_total: Arc::default() };
         let mut request = Request::get("/").body(()).expect("a request");
         *request.uri_mut() = raw_target::parse("/a?q=\"<b>`").expect("a URI with placeholders");
         log.record(PendingRequest::new(&request), None::<&Response<()>>);

@@ -284,7 +284,7 @@ fn by_metadata(live: &ServiceState, body: &str) -> Result<Vec<Arc<Stub>>, ErrorR
     let matches = |stub: &Stub| {
         let document = stub.json();
         let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
-        metadata.is_some_and(|metadata| rule.matches(MatchInput::Json(metadata), &MatchStats::default()))
+        metadata.is_some_and(|metadata| rule.matches(MatchInput::Json(metadata.into()), &MatchStats::default()))
     };
     let examined = stubs.into_iter().take_while(|_| budget.admits_next());
     let found = examined.filter(|stub| matches(stub)).cloned().collect();

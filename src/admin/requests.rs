@@ -236,7 +236,9 @@ const MAX_TIME_OF_PAGES: Duration = Duration::from_millis(200);
 fn has_metadata(rule: &ValueMatcher, record: &JournalEntry) -> bool {
     let MatchOutcome::Matched(_, Some(stub)) = &record.outcome else { return false };
     let document = stub.json();
-    document.get("metadata").is_some_and(|metadata| rule.matches(MatchInput::Json(metadata), &MatchStats::default()))
+    document
+        .get("metadata")
+        .is_some_and(|metadata| rule.matches(MatchInput::Json(metadata.into()), &MatchStats::default()))
 }
 
 /// Parses the body as a request pattern.

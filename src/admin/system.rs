@@ -13,6 +13,7 @@ use super::{ControlPlane, json_answer, text};
 use crate::audit::{Audit, AuditSnapshot};
 use crate::listen::Connections;
 use crate::panics::Part;
+use crate::request_log::RequestLog;
 use crate::webhooks::WebhookCounts;
 use standin_stub::memory::MemoryBudget;
 
@@ -22,6 +23,10 @@ pub struct ServerStats {
     /// Audit of each worker.
     pub audits: Vec<Arc<Audit>>,
     pub connections: Arc<Connections>,
+    /// Connections of the listener for the admin API alone.
+    pub admin_connections: Arc<Connections>,
+    /// The log of requests, if there is one.
+    pub request_log: Option<RequestLog>,
     /// Memory budget of all requests.
     pub memory: Arc<MemoryBudget>,
     /// Numbers of webhooks.

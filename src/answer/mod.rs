@@ -169,7 +169,13 @@ impl Answerer {
             uncounted: connection.uncounted(),
         };
         let read = match self.admit(&head, &connection) {
-            Ok(held) => body::read(body, bounds).await.map(|body| (body, held)).map_err(|unread| self.unread(unread)),
+            Ok(held) => match body::read(body, bounds).await {
+                Ok(body) => {
+                    connection.clock.body_read();
+                    Ok((body, held))
+                }
+                Err(unread) => Err(self.unread(unread)),
+            },
             Err(refusal) => Err(refusal),
         };
         let call = match read {

@@ -34,26 +34,39 @@ where
 {
     wire.accept_raw_targets();
     let clock = Arc::clone(&connection.clock);
-    let answer = service_fn(|request| {
+    let answer = service_fn(|request: Request<Incoming>| {
         connection.clock.answering();
+        if !request.body().is_end_stream() {
+            connection.clock.body_follows();
+        }
         Answered { answer: service(request, Arc::clone(&connection)), connection: &connection }
     });
-    let mut http = http1::Builder::new()
-        .auto_date_header(false)
-        // brittle clients look for `Content-Type` in this case
-        .title_case_headers(true)
-        // a client may close its side after its request and still wait for the response
-        .half_close(true)
-        .max_buf_size(limits.head)
-        .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(wire), answer);
+    // the request line, the headers and the empty line
+    let mut builder = builder(limits);
+    if limits.headers < USUAL_HEADERS || !wire.limit_head_lines(USUAL_HEADERS + 2) {
+        wire.resume(&[]);
+        builder.max_headers(limits.headers);
+    }
+    let mut http = builder.serve_connection(TokioIo::new(wire), &answer);
     let mut watchdog = pin!(watchdog(&clock, limits));
     let mut ending = pin!(work.ending());
     let mut closing = false;
     let served = loop {
         tokio::select! {
             biased;
-            served = &mut http => break Ok(served),
+            served = &mut http => {
+                if !clock.take_long_head() {
+                    break Ok(served);
+                }
+                // nothing is lost: a head with many headers was about to be read
+                let parts = http.into_parts();
+                let mut wire = parts.io.into_inner();
+                wire.resume(&parts.read_buf);
+                http = builder.max_headers(limits.headers).serve_connection(TokioIo::new(wire), &answer);
+                if closing {
+                    Pin::new(&mut http).graceful_shutdown();
+                }
+            }
             timed_out = &mut watchdog => break Err(timed_out),
             () = &mut ending, if !closing => {
                 closing = true;
@@ -83,6 +96,22 @@ where
         }
     }
 }
+
+/// Returns a builder of connections that read up to [`USUAL_HEADERS`] headers.
+fn builder(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .auto_date_header(false)
+        // brittle clients look for `Content-Type` in this case
+        .title_case_headers(true)
+        // a client may close its side after its request and still wait for the response
+        .half_close(true)
+        .max_buf_size(limits.head);
+    builder
+}
+
+/// Number of headers that hyper reads by default, which is cheaper than any other number.
+const USUAL_HEADERS: usize = 100;
 
 /// A response on HTTP/1.1 that tells its connection when it is ready or ends the connection.
 ///

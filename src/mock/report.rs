@@ -194,7 +194,7 @@ fn describe_clause(finding: &ClauseResult, record: &JournalEntry) -> Vec<String>
     if finding.operator == "equalToJson"
         && let (Ok(expected), Some(actual)) = (serde_json::from_str(&finding.expected), record.call.json())
     {
-        let found = differences(&expected, actual, MAX_LISTED);
+        let found = differences(&expected, &actual.to_value(), MAX_LISTED);
         if !found.is_empty() {
             return found.into_iter().map(|line| format!("{what} {line}")).collect();
         }

@@ -20,13 +20,14 @@ use standin_stub::call::{Peers, Scheme};
 use standin_stub::memory::{MemoryBudget, MemoryShare};
 
 /// Maximum number of connections of a listener for the admin API alone.
-const ADMIN_CONNECTIONS: usize = 1024;
+pub(super) const ADMIN_CONNECTIONS: usize = 1024;
 
 /// A listener for the admin API alone, served on the control thread.
 pub(super) struct AdminListener {
     pub(super) live: Arc<ServiceState>,
     pub(super) limits: Limits,
     pub(super) memory: Arc<MemoryBudget>,
+    pub(super) connections: Arc<Connections>,
     pub(super) control: mpsc::Sender<AdminRequest>,
     pub(super) panics: Arc<Panics>,
 }
@@ -41,7 +42,7 @@ impl AdminListener {
 
     async fn serve(&self, socket: &tokio::net::TcpListener, work: DrainGuard) {
         let (sender, mut accepted) = mpsc::unbounded_channel::<Accepted>();
-        let connections = Arc::new(Connections::new(1, ADMIN_CONNECTIONS));
+        let connections = Arc::clone(&self.connections);
         let acceptor = listen::Acceptor { listener: 0, connections, workers: vec![sender] };
         let tasks = Tasks::new();
         let polling = tasks.clone().run(

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
 use self::accept::AcceptThread;
-use self::admin_listener::AdminListener;
+use self::admin_listener::{ADMIN_CONNECTIONS, AdminListener};
 use self::control::ControlThread;
 pub use self::handle::Handle;
 use self::listener_plan::ListenerPlan;
@@ -228,7 +228,7 @@ impl Server {
     /// Starts the threads of the server, which answer requests from now on.
     pub fn start(self) -> Result<Handle, StartError> {
         let addresses = self.addresses();
-        let shared = SharedParts::new(&self);
+        let shared = SharedParts::new(&self)?;
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
         let (control, calls) = mpsc::channel(admin::MAX_WAITING);
         let (quit, _) = watch::channel(false);
@@ -255,8 +255,15 @@ impl Server {
         let context = Arc::new(shared.control_context(&self.config, recorder, &reload, &lives, (end, webhook_counts)));
         let admin = self.admin.map(|socket| {
             let live = Arc::clone(&lives[0]);
-            let (memory, panics) = (Arc::clone(&shared.memory), Arc::clone(&shared.panics));
-            (AdminListener { live, limits: self.config.limits, memory, control: control.clone(), panics }, socket)
+            let listener = AdminListener {
+                live,
+                limits: self.config.limits,
+                memory: Arc::clone(&shared.memory),
+                connections: Arc::clone(&shared.admin_connections),
+                control: control.clone(),
+                panics: Arc::clone(&shared.panics),
+            };
+            (listener, socket)
         });
         // the admin API ends once the last worker has dropped its sender
         drop(control);
@@ -293,7 +300,6 @@ impl Server {
         webhooks: &WebhookSender,
     ) -> Result<(Vec<JoinHandle<()>>, Vec<mpsc::UnboundedSender<Accepted>>), StartError> {
         let offload = Offload::start().map_err(StartError::Thread)?;
-        let request_log = self.config.logs_requests.then(RequestLog::start).transpose().map_err(StartError::Thread)?;
         let served = |bound: &BoundListener| Served {
             listener: bound.listener.clone(),
             live: Arc::clone(self.live(bound)),
@@ -323,7 +329,7 @@ impl Server {
                 control: control.clone(),
                 forward: self.forward.clone(),
                 webhooks: webhooks.clone(),
-                request_log: request_log.clone(),
+                request_log: shared.request_log.clone(),
                 has_stub_cors: self.config.has_stub_cors,
             };
             let quit = quit.subscribe();
@@ -337,6 +343,8 @@ impl Server {
 struct SharedParts {
     panics: Arc<Panics>,
     connections: Arc<Connections>,
+    admin_connections: Arc<Connections>,
+    request_log: Option<RequestLog>,
     memory: Arc<MemoryBudget>,
     serving: Arc<Drain>,
     /// One for each worker.
@@ -344,16 +352,19 @@ struct SharedParts {
 }
 
 impl SharedParts {
-    fn new(server: &Server) -> Self {
+    fn new(server: &Server) -> Result<Self, StartError> {
         let config = &server.config;
-        Self {
+        let request_log = config.logs_requests.then(RequestLog::start).transpose().map_err(StartError::Thread)?;
+        Ok(Self {
             // the thread that writes the tape runs already, and counts its panics there
             panics: server.forward.as_ref().map_or_else(Arc::default, |forward| forward.recorder.panics()),
             connections: Arc::new(Connections::new(config.workers, config.max_connections)),
+            admin_connections: Arc::new(Connections::new(1, ADMIN_CONNECTIONS)),
+            request_log,
             memory: MemoryBudget::new(config.max_memory),
             serving: Arc::new(Drain::default()),
             audits: (0..config.workers).map(|_| Arc::new(Audit::default())).collect(),
-        }
+        })
     }
 
     /// Starts the thread that accepts connections and deals them to the workers.
@@ -385,6 +396,8 @@ impl SharedParts {
             stats: ServerStats {
                 audits: self.audits.clone(),
                 connections: Arc::clone(&self.connections),
+                admin_connections: Arc::clone(&self.admin_connections),
+                request_log: self.request_log.clone(),
                 memory: Arc::clone(&self.memory),
                 webhooks,
             },

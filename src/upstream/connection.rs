@@ -217,8 +217,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimestampedStream<S> {
     }
 }
 
-/// Maximum number of headers of a response.
-const MAX_HEADERS: usize = 1_000;
+/// Maximum number of headers of a response. hyper clears memory for so many at each response.
+const MAX_HEADERS: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! lateness of a response is measured when its bytes are handed to the socket. It can also end a
 //! connection as no HTTP server does: by a reset, or with bytes that are not HTTP.
 
+mod head_lines;
 mod pass_on_writes;
 mod request_line;
 
@@ -20,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use self::head_lines::HeadLines;
 pub(crate) use self::pass_on_writes::pass_on_writes;
 use self::request_line::{RequestLine, with_placeholders};
 
@@ -47,6 +49,10 @@ pub struct Clock {
     frame_since: AtomicU64,
     /// Set on HTTP/2 when a request comes or a part of a response leaves.
     progressed: AtomicBool,
+    /// Set from the head of an HTTP/1.1 request to the end of its body.
+    in_body: AtomicBool,
+    /// Set if the stream was ended before a head with many lines.
+    long_head: AtomicBool,
     /// Set while somebody waits for the client to disconnect.
     watched: AtomicBool,
     gone: Notify,
@@ -69,6 +75,8 @@ impl Clock {
             answering: AtomicU64::new(0),
             frame_since: AtomicU64::new(0),
             progressed: AtomicBool::new(false),
+            in_body: AtomicBool::new(false),
+            long_head: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             gone: Notify::new(),
             ready_since,
@@ -99,6 +107,27 @@ impl Clock {
     pub fn answering(&self) {
         self.answering.fetch_add(1, Relaxed);
         self.head_since.store(0, Relaxed);
+    }
+
+    /// Records that the request that is being answered has a body.
+    pub fn body_follows(&self) {
+        self.in_body.store(true, Relaxed);
+    }
+
+    /// Records that the body of the request that is being answered was read to its end.
+    pub fn body_read(&self) {
+        self.in_body.store(false, Relaxed);
+    }
+
+    /// Returns whether the stream was ended before a head with many lines since the last call of
+    /// this method: see [`Wire::limit_head_lines`].
+    pub fn take_long_head(&self) -> bool {
+        self.long_head.swap(false, Relaxed)
+    }
+
+    /// Returns whether bytes that are read now belong to a head of HTTP/1.1.
+    fn is_in_head(&self) -> bool {
+        !self.is_answering() && !self.in_body.load(Relaxed)
     }
 
     /// Counts a request as answered: the next byte begins another head.
@@ -213,12 +242,21 @@ pub struct Wire<S> {
     line: RequestLine,
     /// Set if the connection speaks HTTP/1.1.
     accepts_raw_targets: bool,
+    /// The limit of lines of an HTTP/1.1 head, and what was read of it.
+    head_lines: HeadLines,
 }
 
 impl<S> Wire<S> {
     /// Wraps `stream`; `clock` stamps its reads and writes.
     pub fn new(stream: S, clock: Arc<Clock>) -> Self {
-        Self { stream, clock, ahead: BytesMut::new(), line: RequestLine::Beyond, accepts_raw_targets: false }
+        Self {
+            stream,
+            clock,
+            ahead: BytesMut::new(),
+            line: RequestLine::Beyond,
+            accepts_raw_targets: false,
+            head_lines: HeadLines::default(),
+        }
     }
 
     /// Returns the bytes that were read ahead.
@@ -234,6 +272,28 @@ impl<S> Wire<S> {
         (self.accepts_raw_targets, self.line) = (true, RequestLine::Method);
         if let Some(target) = self.line.advance(&self.ahead) {
             self.ahead = with_placeholders(&self.ahead, target);
+        }
+    }
+}
+
+impl<S> Wire<S> {
+    /// Ends the stream for its reader before a head of HTTP/1.1 has more lines than `lines`. The
+    /// bytes that it would have read stay here. Returns false if the bytes that were read ahead
+    /// have more lines already.
+    pub fn limit_head_lines(&mut self, lines: usize) -> bool {
+        self.head_lines = HeadLines::limited(lines);
+        !self.head_lines.exceed(&self.ahead, true)
+    }
+
+    /// Continues a stream that was ended by the limit of lines, which is removed. `unread` are the
+    /// bytes of the head that had been read before.
+    pub fn resume(&mut self, unread: &[u8]) {
+        self.head_lines = HeadLines::default();
+        let rest = std::mem::take(&mut self.ahead);
+        self.ahead.extend_from_slice(unread);
+        self.ahead.extend_from_slice(&rest);
+        if self.accepts_raw_targets {
+            self.accept_raw_targets();
         }
     }
 }
@@ -294,6 +354,9 @@ impl Transport for tokio_rustls::server::TlsStream<TcpStream> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.head_lines.have_exceeded() {
+            return Poll::Ready(Ok(()));
+        }
         if !self.ahead.is_empty() {
             let count = self.ahead.len().min(buffer.remaining());
             buffer.put_slice(&self.ahead.split_to(count));
@@ -305,6 +368,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             let begins = self.clock.read_now();
             if begins && self.accepts_raw_targets {
                 self.line = RequestLine::Method;
+            }
+            if self.clock.is_in_head() && self.head_lines.exceed(&buffer.filled()[before..], begins) {
+                self.ahead.extend_from_slice(&buffer.filled()[before..]);
+                buffer.set_filled(before);
+                self.clock.long_head.store(true, Relaxed);
+                return Poll::Ready(Ok(()));
             }
             if self.line != RequestLine::Beyond
                 && let Some(target) = self.line.advance(&buffer.filled()[before..])
@@ -353,6 +422,9 @@ impl<S: Transport> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.head_lines.have_exceeded() {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

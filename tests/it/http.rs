@@ -107,6 +107,47 @@ fn limits_have_clear_answers() {
 }
 
 #[test]
+fn many_headers_are_read_wherever_they_come_on_a_connection() {
+    let stubs = r#"{"mappings": [
+        {"request": {"url": "/few"}, "response": {"body": "few"}},
+        {"request": {"url": "/many", "headers": {"X-Last": {"equalTo": "z"}}}, "response": {"body": "many"}}
+    ]}"#;
+    let mock = Mock::configured(&[("mappings/s.json", stubs)], |config| config.limits.headers = 400);
+    let few = "GET /few HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+    let lines = "1\n".repeat(300);
+    let body = format!("POST /few HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{lines}", lines.len());
+    let many = format!("GET /many HTTP/1.1\r\nHost: x\r\n{}X-Last: z\r\n\r\n", "X-Many: v\r\n".repeat(300));
+    let middle = many.len() / 2;
+    for pieces in [
+        vec![many.as_str()],
+        vec![&few, &many],
+        vec![&body, &many, &few, &many],
+        vec![&few, &many[..middle], &many[middle..], &few],
+        vec![&few, &many[..30], &many[30..]],
+    ] {
+        let requests = pieces.concat().matches(" HTTP/1.1").count();
+        let mut client = Client::connect(mock.address);
+        let mut answered = 0;
+        for piece in pieces {
+            client.write(piece.as_bytes());
+            if piece.ends_with("\r\n\r\n") || piece.ends_with(&lines) {
+                assert_eq!(client.answer().status, 200, "{piece:.60}");
+                answered += 1;
+            } else {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+        assert_eq!(answered, requests);
+    }
+    let too_many = many.replace("X-Last", &format!("{}X-Last", "X-More: v\r\n".repeat(150)));
+    let mut client = Client::connect(mock.address);
+    client.write(few.as_bytes());
+    assert_eq!(client.answer().status, 200);
+    client.write(too_many.as_bytes());
+    assert_eq!(client.answer().status, 431);
+}
+
+#[test]
 fn a_connection_too_many_is_told_so() {
     let mock = Mock::configured(&[("mappings/s.json", STUBS)], |config| config.max_connections = 2);
     let held: Vec<Client> = (0..2)

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn select_json(expression: &str, text: &str) -> Result<Vec<String>, Box<dyn Error>> {
-    let document = serde_json::from_str(text)?;
+    let document: serde_json::Value = serde_json::from_str(text)?;
     let selection = JsonPath::parse(expression)?
         .try_select(&document)
         .map_err(|failure| format!("the path cannot be followed in this document: {failure:?}"))?;

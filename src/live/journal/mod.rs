@@ -53,6 +53,8 @@ pub struct Journal {
     /// Ordinals of entries that were removed one by one.
     removed: Mutex<HashSet<u64>>,
     sub_events: Mutex<SubEventStore>,
+    /// Number of bodies and sub-events that were left out for want of room.
+    left_out: AtomicU64,
     is_eviction_reported: AtomicBool,
 }
 
@@ -139,6 +141,7 @@ impl Journal {
             sealed: Mutex::default(),
             removed: Mutex::default(),
             sub_events: Mutex::default(),
+            left_out: AtomicU64::new(0),
             is_eviction_reported: AtomicBool::new(false),
         }
     }
@@ -178,12 +181,21 @@ impl Journal {
         if !with_body {
             self.sealed.lock_unpoisoned().omitted_bodies += 1;
         }
+        if !with_body || answer.shown.is_some_and(|shown| shown.is_body_omitted) {
+            self.left_out.fetch_add(1, Relaxed);
+        }
         Some(ordinal)
     }
 
     /// Adds what happened to a request after its entry was appended.
     pub fn add_sub_event(&self, ordinal: u64, event: SubEvent) {
-        self.sub_events.lock_unpoisoned().push(ordinal, event);
+        let dropped = self.sub_events.lock_unpoisoned().push(ordinal, event);
+        self.left_out.fetch_add(dropped, Relaxed);
+    }
+
+    /// Returns the number of bodies and sub-events that were left out for want of room.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Relaxed)
     }
 
     /// Returns the ordinal of the next request.

@@ -39,8 +39,9 @@ impl SubEvent {
 
 impl SubEventStore {
     /// Adds an event of an entry. The events of the oldest entries are dropped beyond
-    /// [`MAX_SUB_EVENT_BYTES`].
-    pub(super) fn push(&mut self, ordinal: u64, event: SubEvent) {
+    /// [`MAX_SUB_EVENT_BYTES`]; returns their number.
+    pub(super) fn push(&mut self, ordinal: u64, event: SubEvent) -> u64 {
+        let mut dropped = 0;
         self.bytes += event.heap_bytes();
         let events = Arc::make_mut(&mut self.events);
         events.entry(ordinal).or_default().push(Arc::new(event));
@@ -48,7 +49,9 @@ impl SubEventStore {
             && let Some((_, oldest)) = events.pop_first()
         {
             self.bytes -= heap_bytes(&oldest);
+            dropped += oldest.len() as u64;
         }
+        dropped
     }
 
     /// Returns the events of an entry, oldest first.

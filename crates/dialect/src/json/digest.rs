@@ -10,43 +10,56 @@ use foldhash::fast::{FixedState, FoldHasher};
 use serde_json::Value;
 
 use super::number;
+use super::{JsonNode, JsonShape};
 
 /// Returns a hash that equal documents share: members in any order, numbers by their value. It is
 /// the same in every run.
 pub fn digest(value: &Value) -> u64 {
-    hash::<false>(value)
+    hash::<false>(value.into())
+}
+
+/// Returns the [`digest`] of a value of any document.
+pub fn digest_of_node(node: JsonNode<'_>) -> u64 {
+    hash::<false>(node)
 }
 
 /// Returns a hash that documents share which are equal but for the order of their lists.
-pub fn digest_ignoring_order(value: &Value) -> u64 {
-    hash::<true>(value)
+pub(super) fn digest_ignoring_order(node: JsonNode<'_>) -> u64 {
+    hash::<true>(node)
 }
 
-fn hash<const BAGS: bool>(value: &Value) -> u64 {
-    match value {
-        Value::Null => of_null(),
-        Value::Bool(value) => of_bool(*value),
-        Value::Number(number) => of_number(number.as_str()),
-        Value::String(text) => of_string(text),
-        Value::Array(items) => {
+fn hash<const BAGS: bool>(node: JsonNode<'_>) -> u64 {
+    let mut length = 0;
+    match node.shape() {
+        JsonShape::Null => of_null(),
+        JsonShape::Bool(value) => of_bool(value),
+        JsonShape::Number(spelling) => of_number(spelling),
+        JsonShape::String(text) => of_string(&text),
+        JsonShape::Array(items) => {
             let mut hasher = list();
-            if BAGS {
-                // a sum does not depend on the order of its terms
-                hasher.write_u64(items.iter().fold(0, |sum: u64, item| sum.wrapping_add(hash::<BAGS>(item))));
-            } else {
-                for item in items {
+            // a sum does not depend on the order of its terms
+            let mut sum: u64 = 0;
+            for item in items {
+                length += 1;
+                if BAGS {
+                    sum = sum.wrapping_add(hash::<BAGS>(item));
+                } else {
                     hasher.write_u64(hash::<BAGS>(item));
                 }
             }
-            end_list(hasher, items.len())
+            if BAGS {
+                hasher.write_u64(sum);
+            }
+            end_list(hasher, length)
         }
-        Value::Object(members) => {
-            let sum = members.iter().fold(0, |sum: u64, (name, value)| {
-                let mut member = member(name);
+        JsonShape::Object(members) => {
+            let sum = members.fold(0, |sum: u64, (name, value)| {
+                length += 1;
+                let mut member = member(&name);
                 member.write_u64(hash::<BAGS>(value));
                 sum.wrapping_add(member.finish())
             });
-            of_members(members.len(), sum)
+            of_members(length, sum)
         }
     }
 }

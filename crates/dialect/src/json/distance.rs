@@ -1,30 +1,31 @@
 //! Distance of a document from the expected one, counted in values as WireMock counts it for near
 //! misses.
 
-use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 use super::pairing;
 use super::pattern::{JsonComparison, JsonPattern, JsonPatternItem};
+use super::{JsonNode, JsonShape, MemberIndex};
 
 /// Returns the size of all that differs: the larger of two different values, and each value that is
 /// missing or extra.
-pub(super) fn differences(comparison: &mut JsonComparison, pattern: &JsonPattern, actual: &Value) -> usize {
-    match (pattern, actual) {
-        (JsonPattern::List(expected), Value::Array(actual)) => list_differences(comparison, expected, actual),
-        (JsonPattern::Object(expected), Value::Object(actual)) => object_differences(comparison, expected, actual),
-        (pattern, actual) if comparison.fits(pattern, actual) => 0,
-        (pattern, actual) => pattern_size(pattern).max(deep_size(actual)),
+pub(super) fn differences(comparison: &mut JsonComparison, pattern: &JsonPattern, actual: JsonNode<'_>) -> usize {
+    match pattern {
+        JsonPattern::List(expected) if actual.is_array() => list_differences(comparison, expected, actual),
+        JsonPattern::Object(expected) if actual.is_object() => object_differences(comparison, expected, actual),
+        pattern if comparison.fits(pattern, actual) => 0,
+        pattern => pattern_size(pattern).max(deep_size(actual)),
     }
 }
 
 /// Returns the number of values, members and items of a document, by the measure that WireMock
 /// divides by: one for the value, one for each member or item, and for each container among them
 /// its own size on top.
-pub(super) fn deep_size(value: &Value) -> usize {
-    let inner = |value: &Value| if value.is_array() || value.is_object() { 1 + deep_size(value) } else { 1 };
-    match value {
-        Value::Array(items) => 1 + items.iter().map(inner).sum::<usize>(),
-        Value::Object(members) => 1 + members.values().map(inner).sum::<usize>(),
+pub(super) fn deep_size(value: JsonNode<'_>) -> usize {
+    let inner = |value: JsonNode<'_>| if value.is_array() || value.is_object() { 1 + deep_size(value) } else { 1 };
+    match value.shape() {
+        JsonShape::Array(items) => 1 + items.map(inner).sum::<usize>(),
+        JsonShape::Object(members) => 1 + members.map(|(_, value)| inner(value)).sum::<usize>(),
         _ => 1,
     }
 }
@@ -45,12 +46,13 @@ fn pattern_size(pattern: &JsonPattern) -> usize {
 fn object_differences(
     comparison: &mut JsonComparison,
     expected: &[(String, JsonPattern)],
-    actual: &Map<String, Value>,
+    actual: JsonNode<'_>,
 ) -> usize {
+    let members = MemberIndex::new(actual, expected.len());
     let mut count = 0;
     let mut present = 0;
     for (key, pattern) in expected {
-        match actual.get(key) {
+        match members.get(key) {
             Some(value) => {
                 present += 1;
                 count += differences(comparison, pattern, value);
@@ -62,22 +64,24 @@ fn object_differences(
     if comparison.leniency.extra_elements || present == actual.len() {
         return count;
     }
-    let extra = actual.iter().filter(|(key, _)| !expected.iter().any(|(expected, _)| expected == *key));
+    let expected: HashSet<&str> = expected.iter().map(|(key, _)| key.as_str()).collect();
+    let extra = actual.members().into_iter().flatten().filter(|(key, _)| !expected.contains(&**key));
     count + extra.map(|(_, value)| deep_size(value)).sum::<usize>()
 }
 
-fn list_differences(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[Value]) -> usize {
+fn list_differences(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: JsonNode<'_>) -> usize {
+    let actual: Vec<JsonNode<'_>> = actual.items().into_iter().flatten().collect();
     if comparison.leniency.array_order {
-        return bag_differences(comparison, expected, actual);
+        return bag_differences(comparison, expected, &actual);
     }
     let common = expected.len().min(actual.len());
     let changed: usize =
-        expected.iter().zip(actual).map(|(item, value)| differences(comparison, &item.pattern, value)).sum();
+        expected.iter().zip(&actual).map(|(item, value)| differences(comparison, &item.pattern, *value)).sum();
     let missing: usize = expected[common..].iter().map(|item| pattern_size(&item.pattern)).sum();
-    changed + missing + extra_items(comparison, actual[common..].iter())
+    changed + missing + extra_items(comparison, actual[common..].iter().copied())
 }
 
-fn bag_differences(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[Value]) -> usize {
+fn bag_differences(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[JsonNode<'_>]) -> usize {
     let taken = pairing::largest(comparison, expected, actual);
     let mut free = vec![true; actual.len()];
     for place in taken.iter().flatten() {
@@ -85,16 +89,17 @@ fn bag_differences(comparison: &mut JsonComparison, expected: &[JsonPatternItem]
     }
     let missing: Vec<&JsonPattern> =
         expected.iter().zip(&taken).filter(|(_, place)| place.is_none()).map(|(item, _)| &item.pattern).collect();
-    let extra: Vec<&Value> = actual.iter().zip(&free).filter(|(_, free)| **free).map(|(value, _)| value).collect();
+    let extra: Vec<JsonNode<'_>> =
+        actual.iter().zip(&free).filter(|(_, free)| **free).map(|(value, _)| *value).collect();
     // with one item left on either side, it is taken for the other, changed
     if expected.len() == actual.len()
         && let ([missing], [extra]) = (missing.as_slice(), extra.as_slice())
     {
-        return differences(comparison, missing, extra);
+        return differences(comparison, missing, *extra);
     }
     missing.into_iter().map(pattern_size).sum::<usize>() + extra_items(comparison, extra.into_iter())
 }
 
-fn extra_items<'v>(comparison: &JsonComparison, items: impl Iterator<Item = &'v Value>) -> usize {
+fn extra_items<'v>(comparison: &JsonComparison, items: impl Iterator<Item = JsonNode<'v>>) -> usize {
     if comparison.leniency.extra_elements { 0 } else { items.map(deep_size).sum() }
 }

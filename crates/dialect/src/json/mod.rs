@@ -6,20 +6,28 @@
 
 mod digest;
 mod distance;
+mod member_index;
+mod node;
 pub(crate) mod number;
 mod pairing;
 mod pattern;
 mod text;
 mod text_digest;
+mod tree;
+mod tree_parser;
 
 use serde_json::Value;
 
-pub use digest::{digest, digest_ignoring_order};
+pub use digest::{digest, digest_of_node};
+pub use member_index::MemberIndex;
+pub use node::{JsonItems, JsonKind, JsonMembers, JsonNode, JsonShape};
 use pattern::{JsonComparison, JsonPattern};
 pub use text::push_quoted;
 pub use text_digest::{TextDigest, digest_of_text};
+pub use tree::JsonTree;
 
 use crate::SyntaxError;
+use crate::java_regex::MatchOutcome;
 
 /// An expected JSON document, with the options and placeholders of JsonUnit.
 #[derive(Clone, Debug)]
@@ -49,8 +57,16 @@ impl JsonEquality {
     }
 
     /// Returns true if the document is equal to the expected one.
-    pub fn matches(&self, actual: &Value) -> bool {
-        JsonComparison::new(self.leniency).fits(&self.pattern, actual)
+    pub fn matches<'a>(&self, actual: impl Into<JsonNode<'a>>) -> bool {
+        self.compare(actual) == MatchOutcome::Match
+    }
+
+    /// Compares a document with the expected one. A comparison of lists whose order does not matter
+    /// may reach a limit.
+    pub fn compare<'a>(&self, actual: impl Into<JsonNode<'a>>) -> MatchOutcome {
+        let mut comparison = JsonComparison::new(self.leniency);
+        let fits = comparison.fits(&self.pattern, actual.into());
+        if !fits && comparison.is_exhausted() { MatchOutcome::LimitExceeded } else { MatchOutcome::from(fits) }
     }
 
     /// Returns the [`digest()`] of the expected document, if only documents of that digest can
@@ -64,9 +80,10 @@ impl JsonEquality {
     ///
     /// It is the number of differences divided by the size of the larger document, both counted in
     /// values, as WireMock ranks near misses.
-    pub fn distance(&self, actual: &Value) -> f64 {
+    pub fn distance<'a>(&self, actual: impl Into<JsonNode<'a>>) -> f64 {
+        let actual = actual.into();
         let differences = distance::differences(&mut JsonComparison::new(self.leniency), &self.pattern, actual);
-        let size = distance::deep_size(&self.expected).max(distance::deep_size(actual));
+        let size = distance::deep_size((&self.expected).into()).max(distance::deep_size(actual));
         (differences as f64 / size as f64).min(1.0)
     }
 
@@ -77,19 +94,37 @@ impl JsonEquality {
 }
 
 /// Returns true if two documents are equal: members in any order, numbers by value.
-pub fn equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => number::equal(one.as_str(), other.as_str()),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
+pub fn equal<'a>(one: impl Into<JsonNode<'a>>, other: impl Into<JsonNode<'a>>) -> bool {
+    nodes_equal(one.into(), other.into())
+}
+
+fn nodes_equal(one: JsonNode<'_>, other: JsonNode<'_>) -> bool {
+    match (one.shape(), other.shape()) {
+        (JsonShape::Null, JsonShape::Null) => true,
+        (JsonShape::Bool(one), JsonShape::Bool(other)) => one == other,
+        (JsonShape::Number(one), JsonShape::Number(other)) => number::equal(one, other),
+        (JsonShape::String(one), JsonShape::String(other)) => one == other,
+        (JsonShape::Array(mut items), JsonShape::Array(mut others)) => loop {
+            match (items.next(), others.next()) {
+                (None, None) => return true,
+                (Some(item), Some(other)) if nodes_equal(item, other) => {}
+                _ => return false,
+            }
+        },
+        (JsonShape::Object(members), JsonShape::Object(others)) => {
+            let length = one.len();
+            if length != other.len() {
+                return false;
+            }
+            let (mut members, object) = if other.is_searched() { (others, one) } else { (members, other) };
+            let object = MemberIndex::new(object, length);
+            members.all(|(name, one)| object.get(&name).is_some_and(|other| nodes_equal(one, other)))
         }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(key, one)| other.get(key).is_some_and(|other| equal(one, other)))
-        }
-        (one, other) => one == other,
+        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree_tests;

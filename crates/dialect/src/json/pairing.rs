@@ -6,14 +6,17 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::FixedState;
-use serde_json::Value;
-
+use super::JsonNode;
 use super::digest::digest_ignoring_order;
 use super::pattern::{JsonComparison, JsonPatternItem};
+use foldhash::fast::FixedState;
 
 /// Returns true if every expected item can have an actual item of its own.
-pub(super) fn is_complete(comparison: &mut JsonComparison, expected: &[JsonPatternItem], actual: &[Value]) -> bool {
+pub(super) fn is_complete(
+    comparison: &mut JsonComparison,
+    expected: &[JsonPatternItem],
+    actual: &[JsonNode<'_>],
+) -> bool {
     let mut pairing = Pairing::new(comparison, expected, actual);
     pairing.take_equals() && (0..expected.len()).all(|at| pairing.place(at))
 }
@@ -22,7 +25,7 @@ pub(super) fn is_complete(comparison: &mut JsonComparison, expected: &[JsonPatte
 pub(super) fn largest(
     comparison: &mut JsonComparison,
     expected: &[JsonPatternItem],
-    actual: &[Value],
+    actual: &[JsonNode<'_>],
 ) -> Vec<Option<usize>> {
     let mut pairing = Pairing::new(comparison, expected, actual);
     pairing.take_equals();
@@ -35,7 +38,7 @@ pub(super) fn largest(
 struct Pairing<'p> {
     comparison: &'p mut JsonComparison,
     expected: &'p [JsonPatternItem],
-    actual: &'p [Value],
+    actual: &'p [JsonNode<'p>],
     /// Per expected item, the place of the actual one that it has.
     taken: Vec<Option<usize>>,
     owners: Vec<Owner>,
@@ -55,7 +58,7 @@ enum Owner {
 }
 
 impl<'p> Pairing<'p> {
-    fn new(comparison: &'p mut JsonComparison, expected: &'p [JsonPatternItem], actual: &'p [Value]) -> Self {
+    fn new(comparison: &'p mut JsonComparison, expected: &'p [JsonPatternItem], actual: &'p [JsonNode<'p>]) -> Self {
         Self {
             comparison,
             expected,
@@ -77,7 +80,7 @@ impl<'p> Pairing<'p> {
         let mut by_digest: HashMap<u64, Vec<usize>, FixedState> = HashMap::with_hasher(FixedState::default());
         // from the back, so that the first of equals is at the end and taken first
         for (place, value) in self.actual.iter().enumerate().rev() {
-            by_digest.entry(digest_ignoring_order(value)).or_default().push(place);
+            by_digest.entry(digest_ignoring_order(*value)).or_default().push(place);
         }
         let mut all = true;
         for (at, item) in self.expected.iter().enumerate() {
@@ -86,7 +89,7 @@ impl<'p> Pairing<'p> {
             // another document may have this digest by chance
             let found = equals.and_then(|places| {
                 let last = places.iter().rposition(|place| {
-                    self.comparison.may_try() && self.comparison.fits(&item.pattern, &self.actual[*place])
+                    self.comparison.may_try() && self.comparison.fits(&item.pattern, self.actual[*place])
                 })?;
                 Some(places.remove(last))
             });
@@ -151,7 +154,7 @@ impl<'p> Pairing<'p> {
         if let Some(fits) = self.fits.get(&pair) {
             return *fits;
         }
-        let fits = self.comparison.fits(&self.expected[at].pattern, &self.actual[place]);
+        let fits = self.comparison.fits(&self.expected[at].pattern, self.actual[place]);
         self.fits.insert(pair, fits);
         fits
     }

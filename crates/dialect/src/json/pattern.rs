@@ -1,9 +1,9 @@
 //! The expected document with its placeholders compiled, and how a document is held against it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::digest::digest_ignoring_order;
-use super::{JsonLeniency, equal, pairing};
+use super::{JsonKind, JsonLeniency, JsonNode, MemberIndex, equal, pairing};
 use crate::SyntaxError;
 use crate::java_regex::{JavaRegex, MatchOutcome};
 
@@ -81,7 +81,7 @@ impl JsonPatternItem {
             JsonPattern::Literal(_) => true,
             pattern => !leniency.extra_elements && pattern.is_literal(),
         };
-        let digest = (leniency.array_order && one_of_a_kind).then(|| digest_ignoring_order(expected));
+        let digest = (leniency.array_order && one_of_a_kind).then(|| digest_ignoring_order(expected.into()));
         Ok(Self { pattern, digest })
     }
 }
@@ -91,17 +91,19 @@ impl JsonComparison {
         Self { leniency, tries: MAX_TRIES }
     }
 
-    pub(super) fn fits(&mut self, pattern: &JsonPattern, actual: &Value) -> bool {
-        match (pattern, actual) {
-            (JsonPattern::AnyBoolean, actual) => actual.is_boolean(),
-            (JsonPattern::AnyNumber, actual) => actual.is_number(),
-            (JsonPattern::AnyString, actual) => actual.is_string(),
-            (JsonPattern::Ignore | JsonPattern::IgnoreElement, _) => true,
-            (JsonPattern::List(expected), Value::Array(actual)) => self.list_fits(expected, actual),
-            (JsonPattern::Literal(expected), actual) => equal(expected, actual),
-            (JsonPattern::Object(expected), Value::Object(actual)) => self.object_fits(expected, actual),
-            (JsonPattern::Regex(pattern), Value::String(text)) => pattern.matches(text) == MatchOutcome::Match,
-            _ => false,
+    pub(super) fn fits(&mut self, pattern: &JsonPattern, actual: JsonNode<'_>) -> bool {
+        match pattern {
+            JsonPattern::AnyBoolean => actual.kind() == JsonKind::Bool,
+            JsonPattern::AnyNumber => actual.kind() == JsonKind::Number,
+            JsonPattern::AnyString => actual.kind() == JsonKind::String,
+            JsonPattern::Ignore | JsonPattern::IgnoreElement => true,
+            JsonPattern::List(expected) => actual.is_array() && self.list_fits(expected, actual),
+            JsonPattern::Literal(expected) => equal(expected, actual),
+            JsonPattern::Never => false,
+            JsonPattern::Object(expected) => actual.is_object() && self.object_fits(expected, actual),
+            JsonPattern::Regex(pattern) => {
+                actual.as_str().is_some_and(|text| pattern.matches(&text) == MatchOutcome::Match)
+            }
         }
     }
 
@@ -111,10 +113,16 @@ impl JsonComparison {
         self.tries > 0
     }
 
-    fn object_fits(&mut self, expected: &[(String, JsonPattern)], actual: &Map<String, Value>) -> bool {
+    /// Returns true if no item may be tried any more.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.tries == 0
+    }
+
+    fn object_fits(&mut self, expected: &[(String, JsonPattern)], actual: JsonNode<'_>) -> bool {
         let mut present = 0;
+        let members = MemberIndex::new(actual, expected.len());
         for (key, pattern) in expected {
-            match actual.get(key) {
+            match members.get(key) {
                 Some(value) if self.fits(pattern, value) => present += 1,
                 None if matches!(pattern, JsonPattern::IgnoreElement) => {}
                 _ => return false,
@@ -123,16 +131,22 @@ impl JsonComparison {
         self.leniency.extra_elements || present == actual.len()
     }
 
-    fn list_fits(&mut self, expected: &[JsonPatternItem], actual: &[Value]) -> bool {
+    fn list_fits(&mut self, expected: &[JsonPatternItem], actual: JsonNode<'_>) -> bool {
         let JsonLeniency { array_order, extra_elements } = self.leniency;
-        let long_enough = if extra_elements { expected.len() <= actual.len() } else { expected.len() == actual.len() };
+        let length = actual.len();
+        let long_enough = if extra_elements { expected.len() <= length } else { expected.len() == length };
         if !long_enough {
             return false;
         }
+        let mut items = actual.items().into_iter().flatten();
         if array_order {
-            return pairing::is_complete(self, expected, actual);
+            if length > self.tries {
+                self.tries = 0;
+                return false;
+            }
+            return pairing::is_complete(self, expected, &items.collect::<Vec<_>>());
         }
-        expected.iter().zip(actual).all(|(item, value)| self.fits(&item.pattern, value))
+        expected.iter().all(|item| items.next().is_some_and(|value| self.fits(&item.pattern, value)))
     }
 }
 

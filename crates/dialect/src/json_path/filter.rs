@@ -6,10 +6,10 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::walk::{self, StepBudget, Stop};
-use super::{Path, PathOrigin, PathSelection, text_of};
+use super::{Path, PathOrigin, PathSelection, SelectedValue, text_of};
 use crate::cpu_time::thread_cpu_time;
 use crate::java_regex::{JavaRegex, MatchOutcome};
-use crate::json;
+use crate::json::{self, JsonItems, JsonNode, JsonShape};
 
 #[derive(Clone, Debug)]
 pub(super) enum FilterCondition {
@@ -54,13 +54,13 @@ enum FilterTerm<'a> {
     Pattern(&'a JavaRegex),
     /// A path that leads nowhere: equal to nothing, not even to itself.
     Undefined,
-    Value(Cow<'a, Value>),
+    Value(SelectedValue<'a>),
 }
 
 impl FilterCondition {
     /// Returns true if the filter accepts a value. Values that cannot be compared are rejected,
     /// whatever `!` or `||` stand around the comparison.
-    pub(super) fn accepts(&self, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
+    pub(super) fn accepts(&self, root: JsonNode<'_>, item: JsonNode<'_>, budget: &StepBudget) -> Result<bool, Stop> {
         budget.spend(1)?;
         match self.holds(root, item, budget) {
             Err(Stop::Unfit) => Ok(false),
@@ -68,7 +68,7 @@ impl FilterCondition {
         }
     }
 
-    fn holds(&self, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
+    fn holds(&self, root: JsonNode<'_>, item: JsonNode<'_>, budget: &StepBudget) -> Result<bool, Stop> {
         match self {
             Self::All(conditions) => {
                 for condition in conditions {
@@ -98,16 +98,17 @@ impl FilterCondition {
 }
 
 impl FilterOperand {
-    fn term<'a>(&'a self, root: &'a Value, item: &'a Value, budget: &StepBudget) -> Result<FilterTerm<'a>, Stop> {
+    fn term<'a>(&'a self, root: JsonNode<'a>, item: JsonNode<'a>, budget: &StepBudget) -> Result<FilterTerm<'a>, Stop> {
         let path = match self {
-            Self::Literal(value) => return Ok(FilterTerm::Value(Cow::Borrowed(value))),
+            Self::Literal(value) => return Ok(FilterTerm::Value(JsonNode::from(value).into())),
             Self::Pattern(pattern) => return Ok(FilterTerm::Pattern(pattern)),
             Self::Path(path) => path,
         };
         match walk::select(path, root, path.start(root, item), budget, false) {
             Ok(PathSelection::One(value)) => Ok(FilterTerm::Value(value)),
             Ok(PathSelection::Many(values)) => {
-                Ok(FilterTerm::Value(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())))
+                let list: Value = values.into_iter().map(SelectedValue::into_value).collect();
+                Ok(FilterTerm::Value(SelectedValue::made(list)))
             }
             Ok(PathSelection::Missing) | Err(Stop::Absent) => Ok(FilterTerm::Undefined),
             Err(stop) => Err(stop),
@@ -116,7 +117,7 @@ impl FilterOperand {
 }
 
 impl Path {
-    fn start<'a>(&self, root: &'a Value, item: &'a Value) -> &'a Value {
+    fn start<'a>(&self, root: JsonNode<'a>, item: JsonNode<'a>) -> JsonNode<'a> {
         match self.origin {
             PathOrigin::Root => root,
             PathOrigin::Item => item,
@@ -124,16 +125,16 @@ impl Path {
     }
 }
 
-impl<'a> FilterTerm<'a> {
-    fn value(&'a self) -> Option<&'a Value> {
+impl FilterTerm<'_> {
+    fn value(&self) -> Option<JsonNode<'_>> {
         match self {
-            Self::Value(value) => Some(value),
+            Self::Value(value) => Some(value.node()),
             Self::Pattern(_) | Self::Undefined => None,
         }
     }
 
-    fn items(&'a self) -> Option<&'a [Value]> {
-        self.value()?.as_array().map(Vec::as_slice)
+    fn items(&self) -> Option<JsonItems<'_>> {
+        self.value()?.items()
     }
 }
 
@@ -141,9 +142,9 @@ impl<'a> FilterTerm<'a> {
 ///
 /// An indefinite path exists even if it selects nothing, as in Jayway: `[?(@.list[?(@.x == 1)])]`
 /// accepts every value with a `list`. Names under `..` and `*` have to be in every object there.
-fn exists(path: &Path, root: &Value, item: &Value, budget: &StepBudget) -> Result<bool, Stop> {
+fn exists(path: &Path, root: JsonNode<'_>, item: JsonNode<'_>, budget: &StepBudget) -> Result<bool, Stop> {
     match walk::select(path, root, path.start(root, item), budget, true) {
-        Ok(selection) => Ok(selection != PathSelection::Missing),
+        Ok(selection) => Ok(!matches!(selection, PathSelection::Missing)),
         Err(Stop::Absent) => Ok(false),
         Err(stop) => Err(stop),
     }
@@ -179,20 +180,20 @@ fn compare(
 
 fn equal_terms(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
     match (left, right) {
-        (FilterTerm::Value(left), FilterTerm::Value(right)) => equal(left, right),
+        (FilterTerm::Value(left), FilterTerm::Value(right)) => equal(left.node(), right.node()),
         _ => false,
     }
 }
 
 /// Numbers and texts are compared with one another, as the one on the left is: `5 == '5.0'`, but
 /// not `'5.0' == 5`.
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::String(left), Value::Number(_)) => *left == text_of(right),
-        (Value::Number(left), Value::String(right)) => {
-            is_number(right) && json::number::equal(left.as_str(), right.trim_start_matches('+'))
+fn equal(left: JsonNode<'_>, right: JsonNode<'_>) -> bool {
+    match (left.shape(), right.shape()) {
+        (JsonShape::String(left), JsonShape::Number(_)) => left == text_of(right),
+        (JsonShape::Number(left), JsonShape::String(right)) => {
+            is_number(&right) && json::number::equal(left, right.trim_start_matches('+'))
         }
-        (left, right) => json::equal(left, right),
+        _ => json::equal(left, right),
     }
 }
 
@@ -208,7 +209,7 @@ fn is_number(text: &str) -> bool {
 
 fn same_type(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
     match (left.value(), right.value()) {
-        (Some(left), Some(right)) => std::mem::discriminant(left) == std::mem::discriminant(right),
+        (Some(left), Some(right)) => left.kind() == right.kind(),
         _ => false,
     }
 }
@@ -216,11 +217,12 @@ fn same_type(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
 /// Numbers by value, texts by UTF-16 units, a number and a text as texts; the rest has no order.
 fn order(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> Option<Ordering> {
     let by_units = |left: &str, right: &str| left.encode_utf16().cmp(right.encode_utf16());
-    match (left.value()?, right.value()?) {
-        (Value::Number(left), Value::Number(right)) => Some(json::number::compare(left.as_str(), right.as_str())),
-        (Value::String(left), Value::String(right)) => Some(by_units(left, right)),
-        (Value::String(left), number @ Value::Number(_)) => Some(by_units(left, &text_of(number))),
-        (number @ Value::Number(_), Value::String(right)) => Some(by_units(&text_of(number), right)),
+    let (left, right) = (left.value()?, right.value()?);
+    match (left.shape(), right.shape()) {
+        (JsonShape::Number(left), JsonShape::Number(right)) => Some(json::number::compare(left, right)),
+        (JsonShape::String(left), JsonShape::String(right)) => Some(by_units(&left, &right)),
+        (JsonShape::String(left), JsonShape::Number(_)) => Some(by_units(&left, &text_of(right))),
+        (JsonShape::Number(_), JsonShape::String(right)) => Some(by_units(&text_of(left), &right)),
         _ => None,
     }
 }
@@ -247,10 +249,10 @@ fn matches(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -
 
 /// Returns true if a pattern matches the text of a value. It spends steps for the length of the
 /// text, and for the CPU time where the pattern backtracks.
-fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &StepBudget) -> Result<bool, Stop> {
-    let text = match value {
-        Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
-        Some(value @ (Value::Bool(_) | Value::Number(_))) => Cow::Owned(text_of(value)),
+fn text_matches(pattern: &JavaRegex, value: Option<JsonNode<'_>>, budget: &StepBudget) -> Result<bool, Stop> {
+    let text = match value.map(|value| (value, value.shape())) {
+        Some((_, JsonShape::String(text))) => text,
+        Some((value, JsonShape::Bool(_) | JsonShape::Number(_))) => Cow::Owned(text_of(value)),
         _ => Cow::Borrowed(""),
     };
     budget.spend(text.len() / 64)?;
@@ -274,46 +276,44 @@ fn text_matches(pattern: &JavaRegex, value: Option<&Value>, budget: &StepBudget)
 /// comparison otherwise.
 fn is_in(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -> Result<bool, Stop> {
     match right.value() {
-        Some(Value::Array(items)) => among(left.value(), items, budget),
-        Some(Value::Object(_)) => Ok(false),
+        Some(list) if list.is_array() => among(left.value(), list, budget),
+        Some(object) if object.is_object() => Ok(false),
         _ => Err(Stop::Unfit),
     }
 }
 
 fn contains(left: &FilterTerm<'_>, right: &FilterTerm<'_>, budget: &StepBudget) -> Result<bool, Stop> {
-    match (left.value(), right.value()) {
-        (Some(Value::String(left)), Some(Value::String(right))) => Ok(left.contains(right.as_str())),
-        (Some(Value::Array(items)), right) => among(right, items, budget),
-        _ => Ok(false),
+    let Some(left) = left.value() else { return Ok(false) };
+    if left.is_array() {
+        return among(right.value(), left, budget);
     }
+    let texts = left.as_str().zip(right.value().and_then(JsonNode::as_str));
+    Ok(texts.is_some_and(|(left, right)| left.contains(&*right)))
 }
 
-fn among(value: Option<&Value>, items: &[Value], budget: &StepBudget) -> Result<bool, Stop> {
-    budget.spend(items.len())?;
-    Ok(value.is_some_and(|value| items.iter().any(|item| equal(value, item))))
+fn among(value: Option<JsonNode<'_>>, list: JsonNode<'_>, budget: &StepBudget) -> Result<bool, Stop> {
+    budget.spend(list.len())?;
+    Ok(value.is_some_and(|value| list.items().into_iter().flatten().any(|item| equal(value, item))))
 }
 
 /// Compares the length of a text, in UTF-16 units, or of a list.
 fn size_is(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> bool {
-    let size = match left.value() {
-        Some(Value::String(text)) => text.encode_utf16().count(),
-        Some(Value::Array(items)) => items.len(),
+    let size = match left.value().map(JsonNode::shape) {
+        Some(JsonShape::String(text)) => text.encode_utf16().count(),
+        Some(JsonShape::Array(items)) => items.count(),
         _ => return false,
     };
-    right
-        .value()
-        .and_then(Value::as_number)
-        .is_some_and(|number| json::number::equal(number.as_str(), &size.to_string()))
+    let wanted = right.value().and_then(JsonNode::as_number);
+    wanted.is_some_and(|number| json::number::equal(number, &size.to_string()))
 }
 
 fn emptiness_is(left: &FilterTerm<'_>, right: &FilterTerm<'_>) -> Result<bool, Stop> {
-    let empty = match left.value() {
-        Some(Value::String(text)) => text.is_empty(),
-        Some(Value::Array(items)) => items.is_empty(),
-        Some(Value::Object(members)) => members.is_empty(),
+    let empty = match left.value().map(|value| (value, value.shape())) {
+        Some((_, JsonShape::String(text))) => text.is_empty(),
+        Some((value, JsonShape::Array(_) | JsonShape::Object(_))) => value.is_empty(),
         _ => return Ok(false),
     };
-    right.value().and_then(Value::as_bool).map(|wanted| wanted == empty).ok_or(Stop::Unfit)
+    right.value().and_then(JsonNode::as_bool).map(|wanted| wanted == empty).ok_or(Stop::Unfit)
 }
 
 fn compare_lists(
@@ -327,13 +327,14 @@ fn compare_lists(
             |term: &FilterTerm<'_>| term.value().is_some_and(|value| value.is_array() || value.is_object());
         return if comparable(left) && comparable(right) { Ok(false) } else { Err(Stop::Unfit) };
     };
-    budget.spend(left.len().saturating_mul(right.len()))?;
-    let in_right = |item: &Value| right.iter().any(|other| equal(item, other));
+    budget.spend(left.clone().count().saturating_mul(right.clone().count()))?;
+    let among = |item: JsonNode<'_>, list: &JsonItems<'_>| list.clone().any(|other| equal(item, other));
+    let mut items = left.clone();
     Ok(match operator {
-        FilterOperator::All => right.iter().all(|item| left.iter().any(|other| equal(item, other))),
-        FilterOperator::AnyOf => left.iter().any(in_right),
-        FilterOperator::NoneOf => !left.iter().any(in_right),
-        _ => left.iter().all(in_right),
+        FilterOperator::All => right.clone().all(|item| among(item, &left)),
+        FilterOperator::AnyOf => items.any(|item| among(item, &right)),
+        FilterOperator::NoneOf => !items.any(|item| among(item, &right)),
+        _ => items.all(|item| among(item, &right)),
     })
 }
 
@@ -342,10 +343,9 @@ const NANOSECONDS_A_STEP: usize = 25;
 
 /// Returns the cost of comparing a term, in steps.
 fn weight(term: &FilterTerm<'_>) -> usize {
-    match term.value() {
-        Some(Value::Array(items)) => items.len(),
-        Some(Value::Object(members)) => members.len(),
-        Some(Value::String(text)) => text.len() / 64,
-        _ => 0,
+    match term.value().map(|value| (value, value.shape())) {
+        Some((_, JsonShape::String(text))) => text.len() / 64,
+        Some((value, _)) => value.len(),
+        None => 0,
     }
 }

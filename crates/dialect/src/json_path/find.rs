@@ -179,7 +179,7 @@ mod tests {
             let found = path.find_in(text).expect("JSON").map(|raw| serde_json::from_str::<Value>(raw).expect("JSON"));
             let expected = match path.try_select(&tree).expect("it applies") {
                 PathSelection::Missing => None,
-                PathSelection::One(value) => Some(value.into_owned()),
+                PathSelection::One(value) => Some(value.into_value()),
                 PathSelection::Many(_) => panic!("{} is definite", path.as_str()),
             };
             assert_eq!(found, expected, "{}", path.as_str());

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::walk::{self, StepBudget, Stop};
-use super::{Path, PathSelection, text, text_of};
+use super::{Path, PathSelection, SelectedValue, text, text_of};
+use crate::json::JsonNode;
 
 /// A function and what it is given.
 #[derive(Clone, Debug)]
@@ -46,111 +47,107 @@ impl PathFunction {
 /// Returns the result of a function for the value to which the path has led.
 pub(super) fn call<'a>(
     call: &FunctionCall,
-    root: &'a Value,
-    at: &'a Value,
+    root: JsonNode<'a>,
+    at: JsonNode<'a>,
     budget: &StepBudget,
-) -> Result<Cow<'a, Value>, Stop> {
+) -> Result<SelectedValue<'a>, Stop> {
     // lengths are taken of paths from where the function stands
     let start = if call.function == PathFunction::Length { at } else { root };
     let arguments =
         call.arguments.iter().map(|argument| argument.value(start, budget)).collect::<Result<Vec<_>, _>>()?;
-    let items = at.as_array().map(Vec::as_slice);
-    budget.spend(items.map_or(1, <[Value]>::len))?;
+    budget.spend(if at.is_array() { at.len() } else { 1 })?;
     match call.function {
-        PathFunction::First => nth(items, 0),
-        PathFunction::Last => nth(items, -1),
+        PathFunction::First => nth(at, 0),
+        PathFunction::Last => nth(at, -1),
         PathFunction::Index => {
-            let index = numbers(None, &arguments).first().copied().ok_or(Stop::Failed)?;
-            nth(items, index as i64)
+            let index = numbers(std::iter::empty(), &arguments).first().copied().ok_or(Stop::Failed)?;
+            nth(at, index as i64)
         }
         PathFunction::Append => Ok(append(at, arguments)),
-        PathFunction::Concat => Ok(Cow::Owned(Value::String(concat(items, &arguments)))),
-        PathFunction::Keys => Ok(Cow::Owned(match at {
-            Value::Object(members) => members.keys().cloned().collect(),
-            _ => Value::Null,
+        PathFunction::Concat => Ok(SelectedValue::made(concat(items_of(at), &arguments))),
+        PathFunction::Keys => Ok(SelectedValue::made(match at.members() {
+            Some(members) => members.map(|(name, _)| name.into_owned()).collect(),
+            None => Value::Null,
         })),
-        PathFunction::Length => Ok(Cow::Owned(length(at, &arguments))),
+        PathFunction::Length => Ok(SelectedValue::made(length(at, &arguments))),
         PathFunction::Average
         | PathFunction::Deviation
         | PathFunction::Maximum
         | PathFunction::Minimum
         | PathFunction::Sum => {
-            let result = aggregate(call.function, &numbers(items, &arguments)).ok_or(Stop::Failed)?;
-            text::number(result).map(|number| Cow::Owned(Value::Number(number))).ok_or(Stop::Failed)
+            let result = aggregate(call.function, &numbers(items_of(at), &arguments)).ok_or(Stop::Failed)?;
+            text::number(result).map(|number| SelectedValue::made(Value::Number(number))).ok_or(Stop::Failed)
         }
     }
 }
 
-/// Returns the item at an index; an index below zero counts from the end.
-pub(super) fn item_at(items: &[Value], index: i64) -> Option<&Value> {
+/// Returns the item of a list at an index; an index below zero counts from the end.
+pub(super) fn item_at(list: JsonNode<'_>, index: i64) -> Option<JsonNode<'_>> {
     let size = usize::try_from(index.unsigned_abs()).ok()?;
-    items.get(if index < 0 { items.len().checked_sub(size)? } else { size })
+    list.item(if index < 0 { list.len().checked_sub(size)? } else { size })
 }
 
 impl FunctionArgument {
-    fn value<'a>(&'a self, start: &'a Value, budget: &StepBudget) -> Result<Cow<'a, Value>, Stop> {
+    fn value<'a>(&'a self, start: JsonNode<'a>, budget: &StepBudget) -> Result<SelectedValue<'a>, Stop> {
         let path = match self {
-            Self::Value(value) => return Ok(Cow::Borrowed(value)),
+            Self::Value(value) => return Ok(JsonNode::from(value).into()),
             Self::Path(path) => path,
         };
         match walk::select(path, start, start, budget, false)? {
             PathSelection::Missing => Err(Stop::Absent),
             PathSelection::One(value) => Ok(value),
-            PathSelection::Many(values) => Ok(Cow::Owned(values.into_iter().map(Cow::into_owned).collect())),
+            PathSelection::Many(values) => {
+                Ok(SelectedValue::made(values.into_iter().map(SelectedValue::into_value).collect::<Value>()))
+            }
         }
     }
 }
 
-fn nth(items: Option<&[Value]>, index: i64) -> Result<Cow<'_, Value>, Stop> {
-    items.and_then(|items| item_at(items, index)).map(Cow::Borrowed).ok_or(Stop::Failed)
+fn nth(list: JsonNode<'_>, index: i64) -> Result<SelectedValue<'_>, Stop> {
+    item_at(list, index).map(SelectedValue::Found).ok_or(Stop::Failed)
 }
 
-fn append<'a>(at: &'a Value, arguments: Vec<Cow<'_, Value>>) -> Cow<'a, Value> {
-    match at {
-        Value::Array(items) if !arguments.is_empty() => {
-            Cow::Owned(items.iter().cloned().chain(arguments.into_iter().map(Cow::into_owned)).collect())
-        }
-        other => Cow::Borrowed(other),
+/// Returns the items of a list, nothing for another value.
+fn items_of(value: JsonNode<'_>) -> impl Iterator<Item = JsonNode<'_>> {
+    value.items().into_iter().flatten()
+}
+
+fn append<'a>(at: JsonNode<'a>, arguments: Vec<SelectedValue<'_>>) -> SelectedValue<'a> {
+    if !at.is_array() || arguments.is_empty() {
+        return at.into();
     }
+    let items = items_of(at).map(|item| item.to_value().into_owned());
+    SelectedValue::made(items.chain(arguments.into_iter().map(SelectedValue::into_value)).collect::<Value>())
 }
 
 /// Joins the texts of the list, then all values of the arguments.
-fn concat(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> String {
-    let own = items.unwrap_or_default().iter().filter(|item| item.is_string());
-    own.chain(arguments.iter().flat_map(|argument| flat(argument)))
-        .filter(|value| !value.is_null())
-        .map(text_of)
-        .collect()
+fn concat<'v>(items: impl Iterator<Item = JsonNode<'v>>, arguments: &[SelectedValue<'_>]) -> String {
+    let own = items.filter_map(JsonNode::as_str).map(Cow::into_owned);
+    let others = arguments.iter().flat_map(|argument| flat(argument.node())).filter(|value| !value.is_null());
+    own.chain(others.map(text_of)).collect()
 }
 
 /// Returns the number of items or members of the value, or of what the first argument selects. A
 /// text has no length.
-fn length(at: &Value, arguments: &[Cow<'_, Value>]) -> Value {
-    let counted = match arguments.first().map(|argument| &**argument) {
-        Some(list @ Value::Array(_)) => list,
+fn length(at: JsonNode<'_>, arguments: &[SelectedValue<'_>]) -> Value {
+    let counted = match arguments.first().map(SelectedValue::node) {
+        Some(list) if list.is_array() => list,
         _ => at,
     };
-    match counted {
-        Value::Array(items) => items.len().into(),
-        Value::Object(members) => members.len().into(),
-        _ => Value::Null,
-    }
+    if counted.is_array() || counted.is_object() { counted.len().into() } else { Value::Null }
 }
 
 /// Returns the numbers among the items and the arguments, in that order.
-fn numbers(items: Option<&[Value]>, arguments: &[Cow<'_, Value>]) -> Vec<f64> {
-    let own = items.unwrap_or_default().iter();
-    own.chain(arguments.iter().flat_map(|argument| flat(argument)))
-        .filter_map(|value| value.as_number()?.as_str().parse().ok())
-        .collect()
+fn numbers<'v>(items: impl Iterator<Item = JsonNode<'v>>, arguments: &[SelectedValue<'_>]) -> Vec<f64> {
+    let parsed = |value: JsonNode<'_>| value.as_number()?.parse().ok();
+    let others = arguments.iter().flat_map(|argument| flat(argument.node()));
+    items.filter_map(parsed).chain(others.filter_map(parsed)).collect()
 }
 
 /// Returns the items of a list, or the value itself.
-fn flat(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(items) => items,
-        value => std::slice::from_ref(value),
-    }
+fn flat(value: JsonNode<'_>) -> impl Iterator<Item = JsonNode<'_>> {
+    let itself = if value.is_array() { None } else { Some(value) };
+    items_of(value).chain(itself)
 }
 
 /// Aggregates numbers; `None` if there are none. The standard deviation is the population's:

@@ -12,36 +12,24 @@ mod find;
 mod function;
 mod literal;
 mod parse;
+mod selection;
 mod text;
 mod walk;
 
-use std::borrow::Cow;
-
-use serde_json::Value;
-
 use filter::FilterCondition;
 use function::FunctionCall;
+pub use selection::{PathSelection, SelectedValue};
 pub use text::text_of;
 use walk::{StepBudget, Stop};
 
 use crate::SyntaxError;
+use crate::json::JsonNode;
 
 /// A compiled JSONPath expression.
 #[derive(Clone, Debug)]
 pub struct JsonPath {
     expression: Box<str>,
     path: Path,
-}
-
-/// The values that a path selects from a document.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PathSelection<'a> {
-    /// A definite path leads nowhere.
-    Missing,
-    /// The value of a definite path, or the result of a function.
-    One(Cow<'a, Value>),
-    /// All that an indefinite path leads to, be it nothing.
-    Many(Vec<Cow<'a, Value>>),
 }
 
 /// Why nothing could be selected, which is not the same as finding nothing.
@@ -107,13 +95,18 @@ impl JsonPath {
     /// # Errors
     ///
     /// Returns an error if the path does not apply to the document, or exceeds the limit of steps.
-    pub fn try_select<'a>(&self, root: &'a Value) -> Result<PathSelection<'a>, PathFailure> {
+    pub fn try_select<'a>(&self, root: impl Into<JsonNode<'a>>) -> Result<PathSelection<'a>, PathFailure> {
         self.select_within(root, walk::MAX_STEPS).0
     }
 
     /// Returns the values that the path selects within a number of steps, and the number of steps
     /// taken.
-    pub fn select_within<'a>(&self, root: &'a Value, steps: usize) -> (Result<PathSelection<'a>, PathFailure>, usize) {
+    pub fn select_within<'a>(
+        &self,
+        root: impl Into<JsonNode<'a>>,
+        steps: usize,
+    ) -> (Result<PathSelection<'a>, PathFailure>, usize) {
+        let root = root.into();
         let budget = StepBudget::new(steps);
         let may = budget.left();
         let selected = match walk::select(&self.path, root, root, &budget, false) {
@@ -123,23 +116,6 @@ impl JsonPath {
             Err(Stop::Failed | Stop::Unfit) => Err(PathFailure::NotApplicable),
         };
         (selected, may - budget.left())
-    }
-}
-
-impl PathSelection<'_> {
-    /// Returns true if WireMock's `matchesJsonPath` holds without a further rule: for a value that
-    /// is not null, and not an empty list or object.
-    pub fn is_found(&self) -> bool {
-        match self {
-            Self::Missing => false,
-            Self::One(value) => match &**value {
-                Value::Null => false,
-                Value::Array(items) => !items.is_empty(),
-                Value::Object(members) => !members.is_empty(),
-                _ => true,
-            },
-            Self::Many(items) => !items.is_empty(),
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::json::JsonTree;
 
 /// Returns the values that a path selects; nothing where it does not apply.
 fn selected<'a>(path: &JsonPath, root: &'a Value) -> PathSelection<'a> {
@@ -14,12 +15,12 @@ fn parsed(path: &str) -> JsonPath {
 
 /// Shows a selection: `-` for nothing, `!` for a failure, JSON for one value, `*` and a list for
 /// many.
-fn shown(path: &str, document: &Value) -> String {
+fn shown<'a>(path: &str, document: impl Into<JsonNode<'a>>) -> String {
     match parsed(path).try_select(document) {
         Ok(PathSelection::Missing) => "-".to_owned(),
         Ok(PathSelection::One(value)) => value.to_string(),
         Ok(PathSelection::Many(values)) => {
-            let list: Value = values.into_iter().map(Cow::into_owned).collect();
+            let list: Value = values.into_iter().map(SelectedValue::into_value).collect();
             format!("*{list}")
         }
         Err(_) => "!".to_owned(),
@@ -27,8 +28,10 @@ fn shown(path: &str, document: &Value) -> String {
 }
 
 fn check(document: &Value, rows: &[(&str, &str)]) {
+    let tree = JsonTree::parse(document.to_string().into()).expect("JSON");
     for (path, expected) in rows {
         assert_eq!(shown(path, document), *expected, "{path}");
+        assert_eq!(shown(path, &tree), *expected, "{path} in a tree");
     }
 }
 
@@ -635,6 +638,13 @@ proptest! {
     }
 
     #[test]
+    fn a_tree_gives_what_a_document_does(text in valid_path(), document in document()) {
+        let path = parsed(&text);
+        let tree = JsonTree::parse(document.to_string().into()).expect("JSON");
+        prop_assert_eq!(path.try_select(&tree), path.try_select(&document));
+    }
+
+    #[test]
     fn definite_paths_select_one_value_at_most(text in valid_path(), document in document()) {
         let path = parsed(&text);
         match path.try_select(&document) {
@@ -674,6 +684,6 @@ proptest! {
         let document = json!({ name.as_str(): value.clone() });
         let quoted = name.replace('\\', "\\\\").replace('\'', "\\'");
         let path = parsed(&format!("$['{quoted}']"));
-        prop_assert_eq!(selected(&path, &document), PathSelection::One(Cow::Owned(value)));
+        prop_assert_eq!(selected(&path, &document), PathSelection::One(SelectedValue::made(value)));
     }
 }

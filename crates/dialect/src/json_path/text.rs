@@ -1,17 +1,19 @@
 //! The text of a JSON value as WireMock compares and prints it: numbers as Java writes them.
 
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use crate::java_text::double_text;
+use crate::json::{JsonNode, JsonShape};
 
 /// Returns the text that a string operator sees: a string itself, `null`, `true`, a number as Java
 /// prints it after reading it (`7` stays, `1e3` is `1000.0`, `0.00001` is `1.0E-5`), containers as
 /// compact JSON.
-pub fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number_text(number.as_str()),
-        other => other.to_string(),
+pub fn text_of<'a>(value: impl Into<JsonNode<'a>>) -> String {
+    let node = value.into();
+    match node.shape() {
+        JsonShape::String(text) => text.into_owned(),
+        JsonShape::Number(spelling) => number_text(spelling),
+        _ => node.to_string(),
     }
 }
 
@@ -43,6 +45,8 @@ const LONGEST_DOUBLE: usize = 18;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

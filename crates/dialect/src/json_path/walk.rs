@@ -1,11 +1,12 @@
 //! Following a path through a document, with a limit on the work, since bodies are a stranger's.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
-use super::{Path, PathSelection, PathStep, function};
+use super::filter::FilterCondition;
+use super::{Path, PathSelection, PathStep, SelectedValue, function};
+use crate::json::JsonNode;
 
 /// Why a walk ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +28,18 @@ pub(super) struct StepBudget {
 
 /// One path being followed.
 struct PathWalk<'a, 'b> {
-    root: &'a Value,
+    root: JsonNode<'a>,
     budget: &'b StepBudget,
     /// True if every name has to be there, which is how Jayway asks whether something exists.
     strict: bool,
-    found: Vec<Cow<'a, Value>>,
+    found: Vec<SelectedValue<'a>>,
 }
 
 /// Returns the values that the path selects, from the root or from the value that a filter tries.
 pub(super) fn select<'a>(
     path: &Path,
-    root: &'a Value,
-    start: &'a Value,
+    root: JsonNode<'a>,
+    start: JsonNode<'a>,
     budget: &StepBudget,
     strict: bool,
 ) -> Result<PathSelection<'a>, Stop> {
@@ -83,9 +84,9 @@ impl StepBudget {
 impl<'a> PathWalk<'a, '_> {
     /// Follows the steps from a value. `firm`: all steps so far were definite, so that leading
     /// nowhere ends the walk.
-    fn follow(&mut self, steps: &[PathStep], at: &'a Value, firm: bool) -> Result<(), Stop> {
+    fn follow(&mut self, steps: &[PathStep], at: JsonNode<'a>, firm: bool) -> Result<(), Stop> {
         let Some((step, rest)) = steps.split_first() else {
-            self.found.push(Cow::Borrowed(at));
+            self.found.push(at.into());
             return Ok(());
         };
         let budget = self.budget;
@@ -94,20 +95,7 @@ impl<'a> PathWalk<'a, '_> {
                 let result = function::call(call, self.root, at, budget)?;
                 self.follow_result(rest, result, firm)
             }
-            PathStep::Filter(condition) => match at {
-                Value::Object(_) if condition.accepts(self.root, at, budget)? => self.follow(rest, at, false),
-                Value::Object(_) => Ok(()),
-                Value::Array(items) => {
-                    for item in items {
-                        if condition.accepts(self.root, item, budget)? {
-                            self.follow(rest, item, false)?;
-                        }
-                    }
-                    Ok(())
-                }
-                _ if firm => Err(Stop::Unfit),
-                _ => Ok(()),
-            },
+            PathStep::Filter(condition) => self.filter(condition, rest, at, firm),
             PathStep::Indexes(indexes) => self.follow_indexes(indexes, rest, at, firm),
             PathStep::Names(names) => self.follow_names(names, rest, at, firm),
             PathStep::Scan => self.scan(rest, at),
@@ -116,77 +104,114 @@ impl<'a> PathWalk<'a, '_> {
         })
     }
 
-    /// Follows the steps from what a function made, which does not live as long as the document.
-    fn follow_result(&mut self, rest: &[PathStep], result: Cow<'a, Value>, firm: bool) -> Result<(), Stop> {
-        match result {
-            Cow::Borrowed(value) => self.follow(rest, value, firm),
-            Cow::Owned(value) if rest.is_empty() => {
-                self.found.push(Cow::Owned(value));
-                Ok(())
-            }
-            Cow::Owned(value) => {
-                let mut walk =
-                    PathWalk { root: self.root, budget: self.budget, strict: self.strict, found: Vec::new() };
-                walk.follow(rest, &value, firm)?;
-                self.found.extend(walk.found.into_iter().map(|value| Cow::Owned(value.into_owned())));
-                Ok(())
-            }
-        }
-    }
-
-    fn follow_names(&mut self, names: &[String], rest: &[PathStep], at: &'a Value, firm: bool) -> Result<(), Stop> {
-        let Value::Object(members) = at else {
-            return if firm { Err(Stop::Absent) } else { Ok(()) };
-        };
-        match names {
-            [name] => self.follow_name(name, rest, members, firm),
-            names if rest.is_empty() => self.merge(names, members),
-            names => names.iter().try_for_each(|name| self.follow_name(name, rest, members, false)),
-        }
-    }
-
-    fn follow_name(
+    fn filter(
         &mut self,
-        name: &str,
+        condition: &FilterCondition,
         rest: &[PathStep],
-        members: &'a Map<String, Value>,
+        at: JsonNode<'a>,
         firm: bool,
     ) -> Result<(), Stop> {
-        match members.get(name) {
+        let budget = self.budget;
+        if let Some(items) = at.items() {
+            for item in items {
+                if condition.accepts(self.root, item, budget)? {
+                    self.follow(rest, item, false)?;
+                }
+            }
+            return Ok(());
+        }
+        match at.is_object() {
+            true if condition.accepts(self.root, at, budget)? => self.follow(rest, at, false),
+            false if firm => Err(Stop::Unfit),
+            _ => Ok(()),
+        }
+    }
+
+    /// Follows the steps from what a function made, which does not live as long as the document.
+    fn follow_result(&mut self, rest: &[PathStep], result: SelectedValue<'a>, firm: bool) -> Result<(), Stop> {
+        match result {
+            SelectedValue::Found(node) => self.follow(rest, node, firm),
+            made @ SelectedValue::Made(_) if rest.is_empty() => {
+                self.found.push(made);
+                Ok(())
+            }
+            made @ SelectedValue::Made(_) => {
+                let mut walk =
+                    PathWalk { root: self.root, budget: self.budget, strict: self.strict, found: Vec::new() };
+                walk.follow(rest, made.node(), firm)?;
+                self.found.extend(walk.found.into_iter().map(SelectedValue::into_made));
+                Ok(())
+            }
+        }
+    }
+
+    fn follow_names(&mut self, names: &[String], rest: &[PathStep], at: JsonNode<'a>, firm: bool) -> Result<(), Stop> {
+        if !at.is_object() {
+            return if firm { Err(Stop::Absent) } else { Ok(()) };
+        }
+        match names {
+            [name] => self.follow_name(name, rest, at, firm),
+            names if rest.is_empty() => self.merge(names, at),
+            names => names.iter().try_for_each(|name| self.follow_name(name, rest, at, false)),
+        }
+    }
+
+    fn follow_name(&mut self, name: &str, rest: &[PathStep], at: JsonNode<'a>, firm: bool) -> Result<(), Stop> {
+        match self.member(at, name)? {
             Some(value) => self.follow(rest, value, firm),
             None if self.strict || (firm && !rest.is_empty()) => Err(Stop::Absent),
             None => Ok(()),
         }
     }
 
+    /// Returns a member of an object. It spends steps where members are searched for.
+    fn member(&self, object: JsonNode<'a>, name: &str) -> Result<Option<JsonNode<'a>>, Stop> {
+        let (found, searched) = object.find(name);
+        self.budget.spend(searched / SEARCHED_PER_STEP)?;
+        Ok(found)
+    }
+
+    fn has_members(&self, object: JsonNode<'a>, names: &[String]) -> Result<bool, Stop> {
+        for name in names {
+            if self.member(object, name)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Finds one object of the members with these names, as several names at the end of a path
     /// select.
-    fn merge(&mut self, names: &[String], members: &Map<String, Value>) -> Result<(), Stop> {
+    fn merge(&mut self, names: &[String], at: JsonNode<'a>) -> Result<(), Stop> {
         let mut merged = Map::new();
         for name in names {
-            match members.get(name) {
+            match self.member(at, name)? {
                 Some(value) => {
-                    merged.insert(name.clone(), value.clone());
+                    merged.insert(name.clone(), value.to_value().into_owned());
                 }
                 None if self.strict => return Err(Stop::Absent),
                 None => {}
             }
         }
-        self.found.push(Cow::Owned(Value::Object(merged)));
+        self.found.push(SelectedValue::made(Value::Object(merged)));
         Ok(())
     }
 
-    fn follow_indexes(&mut self, indexes: &[i64], rest: &[PathStep], at: &'a Value, firm: bool) -> Result<(), Stop> {
-        let Value::Array(items) = at else {
+    fn follow_indexes(&mut self, indexes: &[i64], rest: &[PathStep], at: JsonNode<'a>, firm: bool) -> Result<(), Stop> {
+        if !at.is_array() {
             return if firm { Err(Stop::Absent) } else { Ok(()) };
-        };
+        }
         let firm = firm && indexes.len() == 1;
-        indexes.iter().try_for_each(|index| self.follow_index(*index, rest, items, firm))
+        indexes.iter().try_for_each(|index| self.follow_index(*index, rest, at, firm))
     }
 
     /// Follows an index; one below zero counts from the end, and one that is not there is skipped.
-    fn follow_index(&mut self, index: i64, rest: &[PathStep], items: &'a [Value], firm: bool) -> Result<(), Stop> {
-        match function::item_at(items, index) {
+    fn follow_index(&mut self, index: i64, rest: &[PathStep], list: JsonNode<'a>, firm: bool) -> Result<(), Stop> {
+        if list.is_searched() {
+            let passed = if index < 0 { list.len() } else { usize::try_from(index).unwrap_or(usize::MAX) };
+            self.budget.spend(passed.min(list.len()) / SEARCHED_PER_STEP)?;
+        }
+        match function::item_at(list, index) {
             Some(item) => self.follow(rest, item, firm),
             None => Ok(()),
         }
@@ -197,13 +222,13 @@ impl<'a> PathWalk<'a, '_> {
         from: Option<i64>,
         to: Option<i64>,
         rest: &[PathStep],
-        at: &'a Value,
+        at: JsonNode<'a>,
         firm: bool,
     ) -> Result<(), Stop> {
-        let Value::Array(items) = at else {
+        let Some(items) = at.items() else {
             return if firm { Err(Stop::Absent) } else { Ok(()) };
         };
-        let length = i64::try_from(items.len()).expect("a list fits into memory");
+        let length = i64::try_from(at.len()).expect("a list fits into memory");
         let (from, to) = match (from, to) {
             // with both ends given, Jayway takes neither from the end of the list: `[1:-1]` is
             // empty, and `[-2:1]` runs through -2, -1 and 0
@@ -212,60 +237,68 @@ impl<'a> PathWalk<'a, '_> {
             (None, Some(to)) => (0, if to < 0 { length + to } else { to.min(length) }),
             (None, None) => (0, length),
         };
-        (from..to).try_for_each(|index| self.follow_index(index, rest, items, false))
+        // an index below zero counts from the end
+        let from_end = (length + from.max(-length))..(length + to.min(0));
+        let from_start = from.max(0)..to;
+        for range in [if from < 0 { from_end } else { 0..0 }, from_start] {
+            let count = usize::try_from(range.end - range.start).unwrap_or(0);
+            let skipped = usize::try_from(range.start).unwrap_or(0);
+            items.clone().skip(skipped).take(count).try_for_each(|item| self.follow(rest, item, false))?;
+        }
+        Ok(())
     }
 
-    fn follow_all(&mut self, rest: &[PathStep], at: &'a Value) -> Result<(), Stop> {
-        match at {
-            Value::Object(members) => members.values().try_for_each(|value| self.follow(rest, value, false)),
-            Value::Array(items) => items.iter().try_for_each(|item| match self.follow(rest, item, false) {
-                Err(Stop::Absent) if !self.strict => Ok(()),
-                result => result,
-            }),
-            _ => Ok(()),
+    fn follow_all(&mut self, rest: &[PathStep], at: JsonNode<'a>) -> Result<(), Stop> {
+        for (_, value) in at.members().into_iter().flatten() {
+            self.follow(rest, value, false)?;
         }
+        for item in at.items().into_iter().flatten() {
+            match self.follow(rest, item, false) {
+                Err(Stop::Absent) if !self.strict => {}
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     /// Tries the next step on every container below, this one first.
-    fn scan(&mut self, rest: &[PathStep], at: &'a Value) -> Result<(), Stop> {
+    fn scan(&mut self, rest: &[PathStep], at: JsonNode<'a>) -> Result<(), Stop> {
         let budget = self.budget;
         budget.deeper(|| {
             if self.is_scanned(rest, at)? {
-                match (at, &rest[1..]) {
+                match (at.items(), &rest[1..]) {
                     // Jayway goes on from every item of a list that the step applies to, whichever
                     // the step selects
-                    (Value::Array(items), after @ [_, ..]) => {
-                        items.iter().try_for_each(|item| self.follow(after, item, false))?;
+                    (Some(mut items), after @ [_, ..]) => {
+                        items.try_for_each(|item| self.follow(after, item, false))?;
                     }
                     _ => self.follow(rest, at, false)?,
                 }
             }
-            match at {
-                Value::Object(members) => members.values().try_for_each(|value| self.scan(rest, value)),
-                Value::Array(items) => items.iter().try_for_each(|item| self.scan(rest, item)),
-                _ => Ok(()),
-            }
+            at.members().into_iter().flatten().try_for_each(|(_, value)| self.scan(rest, value))?;
+            at.items().into_iter().flatten().try_for_each(|item| self.scan(rest, item))
         })
     }
 
     /// Returns true if the step after `..` is tried on this value.
-    fn is_scanned(&self, rest: &[PathStep], at: &Value) -> Result<bool, Stop> {
+    fn is_scanned(&self, rest: &[PathStep], at: JsonNode<'a>) -> Result<bool, Stop> {
         if !at.is_object() && !at.is_array() {
             return Ok(false);
         }
         Ok(match rest.first() {
             Some(PathStep::Filter(condition)) => condition.accepts(self.root, at, self.budget)?,
             Some(PathStep::Indexes(_) | PathStep::Slice { .. }) => at.is_array(),
-            Some(PathStep::Names(names)) => at.as_object().is_some_and(|members| {
-                self.strict
-                    || (names.len() > 1 && rest.len() > 1)
-                    || names.iter().all(|name| members.contains_key(name))
-            }),
+            Some(PathStep::Names(_)) if !at.is_object() => false,
+            Some(PathStep::Names(names)) if self.strict || (names.len() > 1 && rest.len() > 1) => true,
+            Some(PathStep::Names(names)) => self.has_members(at, names)?,
             Some(PathStep::Wildcard) => true,
             Some(PathStep::Call(_) | PathStep::Scan) | None => false,
         })
     }
 }
+
+/// Members or items that are passed in a search per step.
+const SEARCHED_PER_STEP: usize = 8;
 
 /// Values that one selection may visit.
 pub(super) const MAX_STEPS: usize = 1_000_000;

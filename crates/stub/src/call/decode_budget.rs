@@ -4,8 +4,6 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-use serde_json::Value;
-
 use crate::memory::{MemoryExhausted, MemoryPermit, MemoryShare};
 use standin_dialect::SyntaxError;
 use standin_dialect::xml::Document;
@@ -106,21 +104,6 @@ pub(super) fn once<'c, T>(
         None if bounds.is_some_and(|bounds| bounds.puts_off()) => None,
         _ => Some(cell.get_or_init(make)),
     }
-}
-
-/// Returns an upper estimate of the bytes that the tree of a JSON text takes. Lists grow by
-/// doubling, and small ones have room for four items.
-pub(super) fn json_size(text: &[u8]) -> usize {
-    const VALUE: usize = size_of::<Value>();
-    const MEMBER: usize = VALUE + size_of::<String>() + size_of::<u64>();
-    // the smallest allocation
-    const TEXT: usize = 16;
-    let count = |mark: u8| memchr::memchr_iter(mark, text).count();
-    text.len()
-        + count(b',') * (2 * VALUE + TEXT)
-        + count(b':') * (2 * (MEMBER - VALUE) + TEXT)
-        + count(b'[') * 4 * VALUE
-        + count(b'{') * (4 * MEMBER + 64)
 }
 
 /// Returns an upper estimate of the bytes that the tree of an XML text takes.

@@ -1,26 +1,25 @@
 //! Large bodies: decoded off the workers, within the memory of all requests, and without a tree
 //! where possible.
 
-use serde_json::Value;
+use bytes::Bytes;
 
-use super::Call;
-use super::decode_budget::json_size;
+use super::{Call, JsonBody};
 use crate::memory::MemoryExhausted;
-use standin_dialect::json::{TextDigest, digest, digest_of_text};
+use standin_dialect::json::{TextDigest, digest_of_node, digest_of_text};
 use standin_dialect::json_path::JsonPath;
 
 /// Size of a body, in bytes, up to which it is decoded for near misses.
 const MAX_NEAR_MISS_BYTES: usize = 1 << 20;
 
 /// The result of looking up a JSONPath in a body.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum JsonLookup {
     /// The body is not JSON.
     NotJson,
     /// The path leads to nothing.
     Missing,
     /// The path leads to this value.
-    One(Value),
+    One(JsonBody),
 }
 
 impl Call {
@@ -64,7 +63,7 @@ impl Call {
         let compute = || match self.text_digest() {
             Some(TextDigest::Of(digest)) => Some(digest),
             Some(TextDigest::NotJson) => None,
-            Some(TextDigest::NameTwice) | None => self.json().map(digest),
+            Some(TextDigest::NameTwice) | None => self.json().map(digest_of_node),
         };
         *self.once(&self.decoded().json_digest, compute)?
     }
@@ -81,10 +80,21 @@ impl Call {
         }
         let Some(text) = self.text() else { return Some(JsonLookup::NotJson) };
         let Ok(found) = path.find_in(text) else { return Some(JsonLookup::NotJson) };
-        let Some(found) = found.filter(|found| bounds.allow(json_size(found.as_bytes()))) else {
+        let Some(found) = found.filter(|found| bounds.allow(JsonBody::estimated_bytes(found.as_bytes()))) else {
             return Some(JsonLookup::Missing);
         };
-        Some(serde_json::from_str(found).map_or(JsonLookup::NotJson, JsonLookup::One))
+        let found = self.shared_text(found).and_then(JsonBody::parse_shared);
+        Some(found.map_or(JsonLookup::NotJson, JsonLookup::One))
+    }
+
+    /// Returns a part of the body's text as bytes that share the body; where the text is not the
+    /// body, a copy if there is memory for it.
+    pub(super) fn shared_text(&self, part: &str) -> Option<Bytes> {
+        let body = self.body();
+        if body.as_ptr_range().contains(&part.as_ptr()) {
+            return Some(body.slice_ref(part.as_bytes()));
+        }
+        self.allows(|| part.len()).then(|| Bytes::copy_from_slice(part.as_bytes()))
     }
 
     /// Returns the digest of a large body, computed from its text; `None` if the body is small or a

@@ -6,6 +6,7 @@
 mod charset;
 mod decode_budget;
 mod header_text;
+mod json_body;
 mod large;
 mod multipart;
 pub mod raw_target;
@@ -20,18 +21,18 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, Method, Request, Uri, Version};
-use serde_json::Value;
 
 pub use self::charset::Charset;
 use self::decode_budget::{DecodeBudget, LARGE_BODY_BYTES};
 pub use self::header_text::{header_text, latin_bytes, latin_header_value, latin_or_utf8, sent_header_name};
+pub use self::json_body::JsonBody;
 pub use self::large::JsonLookup;
-pub use self::multipart::BodyPart;
+pub use self::multipart::{BodyPart, MAX_PARTS};
 use self::url_encoding::url_encoded;
 use crate::memory::{MemoryPermit, MemoryShare};
 use crate::source::lenient_json;
 use standin_coding::ContentCoding;
-use standin_dialect::json::TextDigest;
+use standin_dialect::json::{JsonNode, TextDigest};
 
 use standin_dialect::SyntaxError;
 use standin_dialect::graphql::GraphQlDocument;
@@ -113,7 +114,7 @@ struct Decoded {
     cookies: OnceLock<NamedValues>,
     body: OnceLock<Bytes>,
     text: OnceLock<Option<String>>,
-    json: OnceLock<Option<Value>>,
+    json: OnceLock<Option<JsonBody>>,
     json_digest: OnceLock<Option<u64>>,
     text_digest: OnceLock<TextDigest>,
     parts: OnceLock<Option<Vec<BodyPart>>>,
@@ -352,14 +353,18 @@ impl Call {
 
     /// Returns the body as JSON; `None` if it is empty or is not JSON. A body that is not large may
     /// have comments, single quotes and text after the value, as in WireMock.
-    pub fn json(&self) -> Option<&Value> {
+    pub fn json(&self) -> Option<JsonNode<'_>> {
         let read = || {
             let text = self.text()?;
-            let lenient = || if self.is_large() { None } else { lenient_json(text) };
-            let parse = || serde_json::from_str(text).ok().or_else(lenient);
-            self.allows(|| decode_budget::json_size(text.as_bytes())).then(parse)?
+            if !self.allows(|| JsonBody::estimated_bytes(text.as_bytes())) {
+                return None;
+            }
+            if self.is_large() {
+                return JsonBody::parse_shared(self.shared_text(text)?);
+            }
+            JsonBody::parse(text).or_else(|| lenient_json(text).map(JsonBody::Value))
         };
-        self.once(&self.decoded().json, read)?.as_ref()
+        self.once(&self.decoded().json, read)?.as_ref().map(JsonBody::node)
     }
 
     /// Returns the `query` of a JSON body as GraphQL, or the error of its parser; `None` if the
@@ -367,7 +372,7 @@ impl Call {
     pub fn graphql(&self) -> Option<Result<&GraphQlDocument, &SyntaxError>> {
         let read = || {
             let query = self.json()?.get("query")?.as_str()?;
-            self.allows(|| query.len()).then(|| GraphQlDocument::parse(query))
+            self.allows(|| query.len()).then(|| GraphQlDocument::parse(&query))
         };
         self.once(&self.decoded().graphql, read)?.as_ref().map(Result::as_ref)
     }

@@ -10,11 +10,11 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
-use serde_json::Value;
 
 use super::decode_budget::{self, DecodeBudget};
-use super::latin_or_utf8;
+use super::{JsonBody, latin_or_utf8};
 use standin_dialect::SyntaxError;
+use standin_dialect::json::JsonNode;
 use standin_dialect::xml::Document;
 
 /// One part of a multipart body.
@@ -29,7 +29,7 @@ pub struct BodyPart {
     /// The body of the part.
     pub body: Bytes,
     bounds: Option<Arc<DecodeBudget>>,
-    json: OnceLock<Option<Value>>,
+    json: OnceLock<Option<JsonBody>>,
     xml: OnceLock<Box<Result<Document, SyntaxError>>>,
 }
 
@@ -40,13 +40,13 @@ impl BodyPart {
     }
 
     /// Returns the body as JSON; `None` if it is not JSON.
-    pub fn json(&self) -> Option<&Value> {
+    pub fn json(&self) -> Option<JsonNode<'_>> {
         let bounds = self.bounds.as_ref();
         let read = || {
-            let may = decode_budget::allow(bounds, || decode_budget::json_size(&self.body));
-            may.then(|| serde_json::from_slice(&self.body).ok())?
+            let may = decode_budget::allow(bounds, || JsonBody::estimated_bytes(&self.body));
+            may.then(|| JsonBody::parse_shared(self.body.clone()))?
         };
-        decode_budget::once(bounds, &self.json, read)?.as_ref()
+        decode_budget::once(bounds, &self.json, read)?.as_ref().map(JsonBody::node)
     }
 
     /// Returns the body as XML, or the error of its parser.
@@ -94,7 +94,7 @@ pub(super) fn parts(content_type: &str, body: &Bytes, bounds: Option<&Arc<Decode
         if let Some(begin) = begin {
             parts.extend(part(body, begin, line.max(begin)).map(|part| BodyPart { bounds: bounds.cloned(), ..part }));
         }
-        if is_last || parts.len() == MAX_PARTS {
+        if is_last || parts.len() > MAX_PARTS {
             break;
         }
         begin = Some(at + delimiter.len() + end_of_line);
@@ -168,8 +168,8 @@ fn unquoted(quoted: &str) -> (String, &str) {
     (value, "")
 }
 
-/// Maximum number of parts that are read.
-const MAX_PARTS: usize = 1000;
+/// Number of parts that are read; one more is read to tell that there are more.
+pub const MAX_PARTS: usize = 1000;
 
 /// Maximum number of headers that are kept per part.
 const MAX_HEADERS: usize = 100;

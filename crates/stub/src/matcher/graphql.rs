@@ -1,13 +1,11 @@
 //! The custom matcher `graphql-body-matcher` of WireMock's GraphQL extension: a body whose query is
 //! the expected one, whatever its layout and order, with the expected variables and operation.
 
-use serde_json::Value;
-
 use super::value_matcher::{MatchLimit, MatchStats};
 use crate::call::Call;
 use standin_dialect::graphql::GraphQlDocument;
 use standin_dialect::java_regex::MatchOutcome;
-use standin_dialect::json::JsonEquality;
+use standin_dialect::json::{JsonEquality, JsonNode};
 
 /// A rule for the body of a GraphQL request.
 #[derive(Clone, Debug)]
@@ -36,9 +34,12 @@ pub enum OperationName {
 impl GraphQlRule {
     /// Returns whether the body of a request is the expected one.
     pub(super) fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
-        let Some(Value::Object(body)) = call.json() else { return false };
+        let Some(body) = call.json() else { return false };
         // a member that is null counts as absent
         let member = |key: &str| body.get(key).filter(|value| !value.is_null());
+        if !body.is_object() {
+            return false;
+        }
         if !self.operation.accepts(member("operationName")) || !self.accepts_variables(member("variables")) {
             return false;
         }
@@ -50,8 +51,8 @@ impl GraphQlRule {
         stats.record(MatchLimit::GraphQl, outcome)
     }
 
-    fn accepts_variables(&self, actual: Option<&Value>) -> bool {
-        let is_empty = |value: &&Value| value.as_object().is_some_and(serde_json::Map::is_empty);
+    fn accepts_variables(&self, actual: Option<JsonNode<'_>>) -> bool {
+        let is_empty = |value: &JsonNode<'_>| value.is_object() && value.is_empty();
         match (&self.variables, actual.filter(|value| !(self.ignores_empty_variables && is_empty(value)))) {
             (Some(expected), Some(actual)) => expected.matches(actual),
             (None, None) => true,
@@ -61,11 +62,11 @@ impl GraphQlRule {
 }
 
 impl OperationName {
-    fn accepts(&self, actual: Option<&Value>) -> bool {
+    fn accepts(&self, actual: Option<JsonNode<'_>>) -> bool {
         match self {
             Self::Absent => actual.is_none(),
             Self::Any => true,
-            Self::Is(name) => actual.and_then(Value::as_str) == Some(name),
+            Self::Is(name) => actual.and_then(JsonNode::as_str).as_deref() == Some(name),
         }
     }
 }

@@ -9,8 +9,9 @@ use std::borrow::Cow;
 use http::HeaderName;
 
 use super::fields::FieldRule;
-use super::value_matcher::{MatchInput, MatchStats, ValueMatcher};
-use crate::call::{BodyPart, Call};
+use super::value_matcher::{MatchInput, MatchLimit, MatchStats, ValueMatcher};
+use crate::call::{BodyPart, Call, MAX_PARTS};
+use standin_dialect::java_regex::MatchOutcome;
 
 /// A pattern for the parts of a multipart body.
 #[derive(Clone, Debug, Default)]
@@ -31,10 +32,12 @@ impl MultipartRule {
     /// Returns whether the parts of the request match. A request without parts does not match.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
         let Some(parts) = call.parts() else { return false };
-        if self.all {
-            return parts.iter().all(|part| self.matches_part(part, stats));
+        let is_decided = parts.iter().any(|part| self.matches_part(part, stats) != self.all);
+        if !is_decided && parts.len() > MAX_PARTS {
+            // those that are not read could decide
+            return stats.record(MatchLimit::Parts, MatchOutcome::LimitExceeded);
         }
-        parts.iter().any(|part| self.matches_part(part, stats))
+        is_decided != self.all
     }
 
     pub(super) fn matches_part(&self, part: &BodyPart, stats: &MatchStats) -> bool {

@@ -14,12 +14,12 @@ use super::date_time::DateTimeRule;
 use super::json_schema::JsonSchema;
 use super::xml::XmlEquality;
 use super::xpath::XPathRule;
-use crate::call::{BodyPart, Call, JsonLookup};
+use crate::call::{BodyPart, Call, JsonBody, JsonLookup};
 use standin_dialect::PathTemplate;
 use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::{JavaRegex, MatchOutcome};
-use standin_dialect::json::JsonEquality;
-use standin_dialect::json_path::{self, JsonPath, PathFailure, PathSelection};
+use standin_dialect::json::{JsonEquality, JsonNode};
+use standin_dialect::json_path::{self, JsonPath, PathFailure, PathSelection, SelectedValue};
 use standin_dialect::xml::Document;
 
 /// A matcher for one value.
@@ -83,9 +83,15 @@ pub enum MatchInput<'a> {
     /// The body of a request; an empty body is a missing value.
     Body(&'a Call),
     /// A value inside a JSON document.
-    Json(&'a Value),
+    Json(JsonNode<'a>),
     /// The body of one part of a multipart body; an empty one is not missing.
     Part(&'a BodyPart),
+}
+
+/// A value as JSON: a part of a document, or a document of its own that was made of a text.
+pub(super) enum JsonInput<'a> {
+    Node(JsonNode<'a>),
+    Parsed(JsonBody),
 }
 
 /// Counts of the evaluations that reached a limit during matching.
@@ -99,8 +105,12 @@ pub struct MatchStats {
 pub enum MatchLimit {
     /// Backtracking steps of a regular expression.
     Pattern,
+    /// Items tried by `equalToJson` where the order of lists does not matter.
+    JsonItems,
     /// Steps of a JSONPath.
     JsonPath,
+    /// Parts of a multipart body.
+    Parts,
     /// Size and depth of a GraphQL document.
     GraphQl,
     /// Steps of a JSON Schema.
@@ -111,13 +121,16 @@ pub enum MatchLimit {
 
 impl MatchLimit {
     /// All limits, in the order of their counts.
-    pub const ALL: [Self; 5] = [Self::Pattern, Self::JsonPath, Self::GraphQl, Self::Schema, Self::XPath];
+    pub const ALL: [Self; 7] =
+        [Self::Pattern, Self::JsonItems, Self::JsonPath, Self::Parts, Self::GraphQl, Self::Schema, Self::XPath];
 
     /// Returns the name of the limit in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pattern => "regex_backtracking",
+            Self::JsonItems => "json_items",
             Self::JsonPath => "json_path",
+            Self::Parts => "multipart",
             Self::GraphQl => "graphql",
             Self::Schema => "schema",
             Self::XPath => "xpath",
@@ -153,7 +166,7 @@ impl ValueMatcher {
             Self::Absent => input.is_missing(),
             Self::And(rules) => rules.iter().all(|rule| rule.matches(input, stats)),
             Self::Anything => true,
-            Self::BinaryEqualTo(expected) => input.bytes().is_some_and(|bytes| bytes == &expected[..]),
+            Self::BinaryEqualTo(expected) => input.bytes().is_some_and(|bytes| *bytes == expected[..]),
             Self::Contains(part) => input.text().is_some_and(|text| text.contains(part)),
             Self::DateTime(rule) => input.text().is_some_and(|text| rule.matches(&text)),
             Self::DoesNotContain(part) => input.text().is_none_or(|text| !text.contains(part)),
@@ -164,7 +177,7 @@ impl ValueMatcher {
             Self::EqualTo { value, case_insensitive: true } => {
                 input.text().is_some_and(|text| equal_ignoring_case(&text, value))
             }
-            Self::EqualToJson(expected) => input.equals_json(expected),
+            Self::EqualToJson(expected) => stats.record(MatchLimit::JsonItems, input.equals_json(expected)),
             Self::EqualToXml(expected) => stats.record(MatchLimit::XPath, input.equals_xml(expected)),
             Self::Matches(regex) => {
                 input.text().is_some_and(|text| stats.record(MatchLimit::Pattern, regex.matches(&text)))
@@ -172,7 +185,7 @@ impl ValueMatcher {
             Self::MatchesJsonPath { path, rule } => matches_json_path(path, rule.as_deref(), input, stats),
             Self::MatchesJsonSchema(schema) => input.text().is_some_and(|text| {
                 let json = input.json();
-                stats.record(MatchLimit::Schema, schema.matches(json.as_deref(), &text))
+                stats.record(MatchLimit::Schema, schema.matches(json.as_ref().map(JsonInput::node), &text))
             }),
             Self::MatchesPathTemplate(template) => input.text().is_some_and(|text| template.matches(&text)),
             Self::MatchesXPath(rule) => rule.matches(input, stats),
@@ -222,33 +235,35 @@ impl<'a> MatchInput<'a> {
             Self::Missing => None,
             Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::Body(call) => call.text().map(Cow::Borrowed),
-            Self::Json(Value::String(text)) => Some(Cow::Borrowed(text)),
-            Self::Json(value) => Some(Cow::Owned(json_path::text_of(value))),
+            Self::Json(value) => Some(value.as_str().unwrap_or_else(|| Cow::Owned(json_path::text_of(value)))),
             Self::Part(part) => Some(part.text()),
         }
     }
 
-    pub(super) fn bytes(self) -> Option<&'a [u8]> {
+    pub(super) fn bytes(self) -> Option<Cow<'a, [u8]>> {
         match self {
             Self::Missing => None,
-            Self::Text(text) => Some(text.as_bytes()),
-            Self::Body(call) => (!call.body().is_empty()).then(|| &call.body()[..]),
-            Self::Json(value) => value.as_str().map(str::as_bytes),
-            Self::Part(part) => Some(&part.body),
+            Self::Text(text) => Some(Cow::Borrowed(text.as_bytes())),
+            Self::Body(call) => (!call.body().is_empty()).then(|| Cow::Borrowed(&call.body()[..])),
+            Self::Json(value) => value.as_str().map(|text| match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            }),
+            Self::Part(part) => Some(Cow::Borrowed(&part.body)),
         }
     }
 
-    pub(super) fn json(self) -> Option<Cow<'a, Value>> {
+    pub(super) fn json(self) -> Option<JsonInput<'a>> {
         match self {
             Self::Missing => None,
-            Self::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
-            Self::Body(call) => call.json().map(Cow::Borrowed),
+            Self::Text(text) => JsonBody::parse(text).map(JsonInput::Parsed),
+            Self::Body(call) => call.json().map(JsonInput::Node),
             // a string inside a document may itself be a document
             Self::Json(value) => match value.as_str() {
-                Some(text) => serde_json::from_str(text).ok().map(Cow::Owned),
-                None => Some(Cow::Borrowed(value)),
+                Some(text) => JsonBody::parse(&text).map(JsonInput::Parsed),
+                None => Some(JsonInput::Node(value)),
             },
-            Self::Part(part) => part.json().map(Cow::Borrowed),
+            Self::Part(part) => part.json().map(JsonInput::Node),
         }
     }
 
@@ -271,15 +286,25 @@ impl<'a> MatchInput<'a> {
         })
     }
 
-    fn equals_json(self, expected: &JsonEquality) -> bool {
+    fn equals_json(self, expected: &JsonEquality) -> MatchOutcome {
         // a body is hashed once per request: another digest means another value, without a
         // comparison
         if let (Self::Body(call), Some(digest)) = (self, expected.digest())
             && call.json_digest() != Some(digest)
         {
-            return false;
+            return MatchOutcome::NoMatch;
         }
-        self.json().is_some_and(|actual| expected.matches(&actual))
+        self.json().map_or(MatchOutcome::NoMatch, |actual| expected.compare(actual.node()))
+    }
+}
+
+impl JsonInput<'_> {
+    /// Returns the whole document.
+    pub(super) fn node(&self) -> JsonNode<'_> {
+        match self {
+            Self::Node(node) => *node,
+            Self::Parsed(document) => document.node(),
+        }
     }
 }
 
@@ -296,19 +321,19 @@ fn matches_json_path(path: &JsonPath, rule: Option<&ValueMatcher>, input: MatchI
         return match picked {
             JsonLookup::NotJson => false,
             JsonLookup::Missing => fits_selection(PathSelection::Missing, rule, stats),
-            JsonLookup::One(value) => fits_selection(PathSelection::One(Cow::Owned(value)), rule, stats),
+            JsonLookup::One(value) => fits_selection(PathSelection::One(value.node().into()), rule, stats),
         };
     }
     let document = match input.json() {
         Some(document) => document,
         None if text.len() > MAX_WORD_BYTES || text.trim_start().starts_with(['{', '[', '"']) => return false,
         // a bare word is a string to WireMock's JSON library
-        None => Cow::Owned(Value::String(text.into_owned())),
+        None => JsonInput::Parsed(JsonBody::Value(Value::String(text.into_owned()))),
     };
-    if document.is_null() {
+    if document.node().is_null() {
         return false;
     }
-    match path.try_select(&document) {
+    match path.try_select(document.node()) {
         Ok(selection) => fits_selection(selection, rule, stats),
         Err(PathFailure::LimitExceeded) => stats.record(MatchLimit::JsonPath, MatchOutcome::LimitExceeded),
         Err(PathFailure::NotApplicable) => false,
@@ -319,37 +344,29 @@ fn fits_selection(selection: PathSelection<'_>, rule: Option<&ValueMatcher>, sta
     let Some(rule) = rule else { return selection.is_found() };
     if matches!(rule, ValueMatcher::Absent) {
         // an object is never absent, not even without members
-        let is_object = matches!(&selection, PathSelection::One(value) if value.is_object());
+        let is_object = matches!(&selection, PathSelection::One(value) if value.node().is_object());
         return !selection.is_found() && !is_object;
     }
     match selection {
         PathSelection::Missing => false,
-        PathSelection::One(value) => match &*value {
-            Value::Array(items) => any_item(rule, &value, items.iter(), stats),
-            Value::Null => false,
-            value => rule.matches(MatchInput::Json(value), stats),
-        },
+        PathSelection::One(value) => {
+            let value = value.node();
+            // `equalToJson` compares a list as a whole
+            match value.items() {
+                Some(mut items) if !matches!(rule, ValueMatcher::EqualToJson(_)) => {
+                    items.any(|item| rule.matches(MatchInput::Json(item), stats))
+                }
+                _ => !value.is_null() && rule.matches(MatchInput::Json(value), stats),
+            }
+        }
         PathSelection::Many(items) => {
             if matches!(rule, ValueMatcher::EqualToJson(_)) {
-                let list = Value::Array(items.into_iter().map(Cow::into_owned).collect());
-                return rule.matches(MatchInput::Json(&list), stats);
+                let list = Value::Array(items.into_iter().map(SelectedValue::into_value).collect());
+                return rule.matches(MatchInput::Json((&list).into()), stats);
             }
-            items.iter().any(|item| rule.matches(MatchInput::Json(item), stats))
+            items.iter().any(|item| rule.matches(MatchInput::Json(item.node()), stats))
         }
     }
-}
-
-/// Returns whether one of the items matches; `equalToJson` compares the list as a whole.
-fn any_item<'v>(
-    rule: &ValueMatcher,
-    list: &Value,
-    mut items: impl Iterator<Item = &'v Value>,
-    stats: &MatchStats,
-) -> bool {
-    if matches!(rule, ValueMatcher::EqualToJson(_)) {
-        return rule.matches(MatchInput::Json(list), stats);
-    }
-    items.any(|item| rule.matches(MatchInput::Json(item), stats))
 }
 
 /// Length of a text, in bytes, up to which it counts as a string where it is no JSON.

@@ -1,19 +1,18 @@
 //! Counts the violated assertions of a value, by which near misses are ranked.
 
-use serde_json::Value;
-
 use super::Exceeded;
 use super::evaluate::{Evaluation, ROOT};
 use super::program::{NodeId, Properties, SchemaRule};
 use super::scope::{ScopeId, Scopes};
+use standin_dialect::json::JsonNode;
 
 impl Evaluation<'_> {
     /// Returns the number of violated assertions. An `anyOf` or similar counts as one.
-    pub(super) fn errors(&mut self, value: &Value) -> Result<usize, Exceeded> {
+    pub(super) fn errors(&mut self, value: JsonNode<'_>) -> Result<usize, Exceeded> {
         self.count(ROOT, value, Scopes::EMPTY)
     }
 
-    fn count(&mut self, id: NodeId, value: &Value, outer: ScopeId) -> Result<usize, Exceeded> {
+    fn count(&mut self, id: NodeId, value: JsonNode<'_>, outer: ScopeId) -> Result<usize, Exceeded> {
         let program = self.program;
         let node = &program.nodes[id];
         let scope = self.entered(outer, node.resource)?;
@@ -31,7 +30,7 @@ impl Evaluation<'_> {
         &mut self,
         rule: &SchemaRule,
         siblings: &[SchemaRule],
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
     ) -> Result<usize, Exceeded> {
         match rule {
@@ -41,7 +40,7 @@ impl Evaluation<'_> {
             }
             SchemaRule::Items { prefix, rest } => {
                 let mut count = 0;
-                for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+                for (place, item) in value.items().into_iter().flatten().enumerate() {
                     let Some(node) = prefix.get(place).copied().or(*rest) else { break };
                     count += self.count(node, item, scope)?;
                 }
@@ -60,10 +59,15 @@ impl Evaluation<'_> {
         }
     }
 
-    fn count_properties(&mut self, properties: &Properties, value: &Value, scope: ScopeId) -> Result<usize, Exceeded> {
+    fn count_properties(
+        &mut self,
+        properties: &Properties,
+        value: JsonNode<'_>,
+        scope: ScopeId,
+    ) -> Result<usize, Exceeded> {
         let (mut count, mut has_refused) = (0, false);
-        for (name, member) in value.as_object().into_iter().flatten() {
-            for node in self.nodes_of(properties, name)? {
+        for (name, member) in value.members().into_iter().flatten() {
+            for node in self.nodes_of(properties, &name)? {
                 // all additional properties that are forbidden count as one error
                 let refuses = matches!(self.program.nodes[node].rules.as_slice(), [SchemaRule::Never]);
                 if refuses && properties.additional == Some(node) {

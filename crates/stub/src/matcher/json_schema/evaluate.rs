@@ -5,25 +5,29 @@
 //! ends anything that takes longer.
 
 use hashbrown::hash_map::{Entry, HashMap};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::Exceeded;
+use super::leaf::CHILDREN_PER_STEP;
 use super::program::{Dependency, NodeId, Program, Properties, ResourceId, SchemaRule};
 use super::scope::{ScopeId, Scopes};
-use standin_dialect::json;
+use standin_dialect::json::{self, JsonNode, JsonShape, MemberIndex};
 
 /// One evaluation of a program.
 pub(super) struct Evaluation<'p> {
     pub(super) program: &'p Program,
     steps: usize,
     depth: usize,
-    /// Results per node and value; values are identified by their addresses.
-    results: HashMap<(NodeId, *const Value, ScopeId), NodeState>,
+    /// Results per node and value.
+    results: HashMap<(NodeId, ValueId, ScopeId), NodeState>,
     /// True while a temporary value is evaluated: the name of a property.
     is_passing: bool,
     pub(super) scopes: Scopes,
 }
+
+/// The identity of a value: see [`JsonNode::identity`].
+type ValueId = (usize, u32);
 
 /// The nodes for the value of one property.
 pub(super) type Nodes = SmallVec<[NodeId; 2]>;
@@ -43,7 +47,7 @@ impl<'p> Evaluation<'p> {
     }
 
     /// Returns whether the value is valid.
-    pub(super) fn run(&mut self, value: &Value) -> Result<bool, Exceeded> {
+    pub(super) fn run(&mut self, value: JsonNode<'_>) -> Result<bool, Exceeded> {
         self.holds(ROOT, value, Scopes::EMPTY)
     }
 
@@ -53,12 +57,12 @@ impl<'p> Evaluation<'p> {
     }
 
     /// Returns whether the value is valid by a node.
-    pub(super) fn holds(&mut self, id: NodeId, value: &Value, outer: ScopeId) -> Result<bool, Exceeded> {
+    pub(super) fn holds(&mut self, id: NodeId, value: JsonNode<'_>, outer: ScopeId) -> Result<bool, Exceeded> {
         let program = self.program;
         let node = &program.nodes[id];
         let scope = self.entered(outer, node.resource)?;
         self.spend(1)?;
-        let key = (id, std::ptr::from_ref(value), scope);
+        let key = (id, value.identity(), scope);
         let is_kept = node.is_shared && !self.is_passing;
         if is_kept {
             self.spend(STEPS_PER_RESULT)?;
@@ -119,7 +123,7 @@ impl<'p> Evaluation<'p> {
         &mut self,
         rule: &SchemaRule,
         siblings: &[SchemaRule],
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
         match rule {
@@ -154,7 +158,7 @@ impl<'p> Evaluation<'p> {
         }
     }
 
-    fn all(&mut self, nodes: &[NodeId], value: &Value, scope: ScopeId) -> Result<bool, Exceeded> {
+    fn all(&mut self, nodes: &[NodeId], value: JsonNode<'_>, scope: ScopeId) -> Result<bool, Exceeded> {
         for node in nodes {
             if !self.holds(*node, value, scope)? {
                 return Ok(false);
@@ -164,7 +168,13 @@ impl<'p> Evaluation<'p> {
     }
 
     /// Counts the nodes by which the value is valid, up to `enough`.
-    fn matching(&mut self, nodes: &[NodeId], value: &Value, scope: ScopeId, enough: usize) -> Result<usize, Exceeded> {
+    fn matching(
+        &mut self,
+        nodes: &[NodeId],
+        value: JsonNode<'_>,
+        scope: ScopeId,
+        enough: usize,
+    ) -> Result<usize, Exceeded> {
         let mut count = 0;
         for node in nodes {
             if self.holds(*node, value, scope)? {
@@ -181,11 +191,11 @@ impl<'p> Evaluation<'p> {
         &mut self,
         prefix: &[NodeId],
         rest: Option<NodeId>,
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
-        let Value::Array(items) = value else { return Ok(true) };
-        for (place, item) in items.iter().enumerate() {
+        let Some(items) = value.items() else { return Ok(true) };
+        for (place, item) in items.enumerate() {
             let Some(node) = prefix.get(place).copied().or(rest) else { break };
             if !self.holds(node, item, scope)? {
                 return Ok(false);
@@ -199,10 +209,10 @@ impl<'p> Evaluation<'p> {
         node: NodeId,
         least: usize,
         most: Option<usize>,
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
-        let Value::Array(items) = value else { return Ok(true) };
+        let Some(items) = value.items() else { return Ok(true) };
         let enough = most.map_or(least, |most| least.max(most + 1));
         let mut count = 0;
         for item in items {
@@ -214,9 +224,11 @@ impl<'p> Evaluation<'p> {
         Ok(count >= least && most.is_none_or(|most| count <= most))
     }
 
-    fn properties(&mut self, properties: &Properties, value: &Value, scope: ScopeId) -> Result<bool, Exceeded> {
-        let Value::Object(members) = value else { return Ok(true) };
-        if properties.patterns.is_empty() && properties.additional.is_none() && properties.named.len() < members.len() {
+    fn properties(&mut self, properties: &Properties, value: JsonNode<'_>, scope: ScopeId) -> Result<bool, Exceeded> {
+        let Some(members) = value.members() else { return Ok(true) };
+        let takes_others = !properties.patterns.is_empty() || properties.additional.is_some();
+        if !takes_others && properties.named.len() < self.length(value)? {
+            let members = self.indexed(value, properties.named.len())?;
             for (name, node) in &properties.named {
                 self.spend(1)?;
                 if let Some(member) = members.get(name)
@@ -228,7 +240,7 @@ impl<'p> Evaluation<'p> {
             return Ok(true);
         }
         for (name, member) in members {
-            for node in self.nodes_of(properties, name)? {
+            for node in self.nodes_of(properties, &name)? {
                 if !self.holds(node, member, scope)? {
                     return Ok(false);
                 }
@@ -237,15 +249,34 @@ impl<'p> Evaluation<'p> {
         Ok(true)
     }
 
+    /// Returns the number of items or members of a value. It spends steps where they are counted.
+    fn length(&mut self, value: JsonNode<'_>) -> Result<usize, Exceeded> {
+        let length = value.len();
+        if value.is_searched() {
+            self.spend(length / CHILDREN_PER_STEP)?;
+        }
+        Ok(length)
+    }
+
+    /// Prepares an object for a number of lookups. It spends steps where members are searched.
+    fn indexed<'v>(&mut self, value: JsonNode<'v>, lookups: usize) -> Result<MemberIndex<'v>, Exceeded> {
+        if value.is_searched() {
+            let passes = lookups.min(PASSES_TO_SORT);
+            self.spend(value.len().saturating_mul(passes) / CHILDREN_PER_STEP)?;
+        }
+        Ok(MemberIndex::new(value, lookups))
+    }
+
     /// Returns the nodes for the value of a property.
     pub(super) fn nodes_of(&mut self, properties: &Properties, name: &str) -> Result<Nodes, Exceeded> {
         self.spend(1 + name.len() / NAME_BYTES_PER_STEP)?;
         let mut nodes: Nodes = properties.named.get(name).copied().into_iter().collect();
         if !properties.patterns.is_empty() {
             let text = Value::String(name.to_owned());
+            let text = JsonNode::from(&text);
             for (pattern, node) in &properties.patterns {
-                self.spend(pattern.cost(&text))?;
-                let (holds, backtracking) = pattern.holds(&text)?;
+                self.spend(pattern.cost(text))?;
+                let (holds, backtracking) = pattern.holds(text)?;
                 self.spend(backtracking)?;
                 if holds {
                     nodes.push(*node);
@@ -267,16 +298,17 @@ impl<'p> Evaluation<'p> {
     pub(super) fn bad_names(
         &mut self,
         node: NodeId,
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
         enough: usize,
     ) -> Result<usize, Exceeded> {
-        let Value::Object(members) = value else { return Ok(0) };
+        let Some(members) = value.members() else { return Ok(0) };
         let mut count = 0;
-        for name in members.keys() {
+        for (name, _) in members {
             self.spend(1 + name.len() / NAME_BYTES_PER_STEP)?;
             let outer = std::mem::replace(&mut self.is_passing, true);
-            let holds = self.holds(node, &Value::String(name.clone()), scope);
+            let name = Value::String(name.into_owned());
+            let holds = self.holds(node, JsonNode::from(&name), scope);
             self.is_passing = outer;
             count += usize::from(!holds?);
             if count == enough {
@@ -289,43 +321,41 @@ impl<'p> Evaluation<'p> {
     fn dependent(
         &mut self,
         dependent: &[(String, Dependency)],
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
-        let Value::Object(members) = value else { return Ok(true) };
+        if !value.is_object() {
+            return Ok(true);
+        }
+        let members = self.indexed(value, dependent.len())?;
         for (name, dependency) in dependent {
             self.spend(1)?;
-            if members.contains_key(name) && !self.dependency(dependency, value, members, scope)? {
+            if members.get(name).is_some() && !self.dependency(dependency, value, scope)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    fn dependency(
-        &mut self,
-        dependency: &Dependency,
-        value: &Value,
-        members: &Map<String, Value>,
-        scope: ScopeId,
-    ) -> Result<bool, Exceeded> {
+    fn dependency(&mut self, dependency: &Dependency, value: JsonNode<'_>, scope: ScopeId) -> Result<bool, Exceeded> {
         match dependency {
             Dependency::Schema(node) => self.holds(*node, value, scope),
             Dependency::Required(names) => {
                 self.spend(names.len())?;
-                Ok(names.iter().all(|name| members.contains_key(name)))
+                let members = self.indexed(value, names.len())?;
+                Ok(names.iter().all(|name| members.get(name).is_some()))
             }
         }
     }
 
     /// Returns whether no two items are equal. Items are sorted by their digests, and only equal
     /// digests are compared.
-    fn unique(&mut self, value: &Value) -> Result<bool, Exceeded> {
-        let Value::Array(items) = value else { return Ok(true) };
-        for item in items {
+    fn unique(&mut self, value: JsonNode<'_>) -> Result<bool, Exceeded> {
+        let Some(items) = value.items() else { return Ok(true) };
+        for item in items.clone() {
             self.walk(item)?;
         }
-        let mut digests: Vec<(u64, &Value)> = items.iter().map(|item| (json::digest(item), item)).collect();
+        let mut digests: Vec<(u64, JsonNode<'_>)> = items.map(|item| (json::digest_of_node(item), item)).collect();
         digests.sort_unstable_by_key(|(digest, _)| *digest);
         // equal digests are nearly always equal items, and then the first comparison decides
         for pair in digests.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
@@ -338,21 +368,21 @@ impl<'p> Evaluation<'p> {
     }
 
     /// Spends steps for each value inside a value, and for its texts.
-    fn walk(&mut self, value: &Value) -> Result<(), Exceeded> {
-        match value {
-            Value::Array(items) => {
+    fn walk(&mut self, value: JsonNode<'_>) -> Result<(), Exceeded> {
+        match value.shape() {
+            JsonShape::Array(items) => {
                 for item in items {
                     self.walk(item)?;
                 }
             }
-            Value::Object(members) => {
+            JsonShape::Object(members) => {
                 for (name, member) in members {
                     self.spend(name.len() / NAME_BYTES_PER_STEP)?;
                     self.walk(member)?;
                 }
             }
-            Value::String(text) => self.spend(text.len() / NAME_BYTES_PER_STEP)?,
-            Value::Number(number) => self.spend(number.as_str().len() / NAME_BYTES_PER_STEP)?,
+            JsonShape::String(text) => self.spend(text.len() / NAME_BYTES_PER_STEP)?,
+            JsonShape::Number(spelling) => self.spend(spelling.len() / NAME_BYTES_PER_STEP)?,
             _ => {}
         }
         self.spend(2)
@@ -366,6 +396,9 @@ const MAX_DEPTH: usize = 640;
 
 /// Steps that looking up and keeping a result costs.
 const STEPS_PER_RESULT: usize = 4;
+
+/// Passes over the members of an object that sorting them costs.
+const PASSES_TO_SORT: usize = 16;
 
 /// Number of bytes of a property name per step.
 const NAME_BYTES_PER_STEP: usize = 64;

@@ -8,17 +8,21 @@ use std::fmt;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, Validator};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::Exceeded;
+use super::instance::{NodeJson, SchemaInstance};
 use standin_dialect::cpu_time::thread_cpu_time;
+use standin_dialect::json::{JsonKind, JsonNode};
 
 /// The compiled assertions of a subschema.
 pub(super) struct Leaf {
-    validator: Validator,
+    validator: Validator<NodeJson>,
     /// Steps per evaluation, apart from the length of the value.
     steps: usize,
     reads_numbers: bool,
+    /// True if its work grows with the length of a list or object.
+    reads_children: bool,
     /// True if its work is measured by time: it backtracks, or checks a format, which may be
     /// `regex`.
     is_timed: bool,
@@ -32,7 +36,7 @@ impl Leaf {
     /// Fails if the crate cannot compile them.
     pub(super) fn compile(assertions: &Map<String, Value>, draft: Draft) -> Result<Self, String> {
         let schema = Value::Object(assertions.clone());
-        let validator = jsonschema::options()
+        let validator = jsonschema::options_for::<NodeJson>()
             .with_draft(draft)
             .should_ignore_unknown_formats(true)
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(BACKTRACK_LIMIT))
@@ -42,7 +46,9 @@ impl Leaf {
         let reads_numbers = assertions.iter().any(|(key, value)| key != "type" || mentions_integer(value));
         let has_backtracking = assertions.get("pattern").and_then(Value::as_str).is_some_and(backtracks);
         let is_timed = has_backtracking || assertions.keys().any(|key| key == "format" || key.starts_with("content"));
-        Ok(Self { validator, steps: 1 + size(&schema) / VALUES_PER_STEP, reads_numbers, is_timed })
+        let reads_children = assertions.keys().any(|key| READING_CHILDREN.contains(&key.as_str()));
+        let steps = 1 + size(&schema) / VALUES_PER_STEP;
+        Ok(Self { validator, steps, reads_numbers, reads_children, is_timed })
     }
 
     /// Returns the members of a subschema that are assertions.
@@ -52,23 +58,30 @@ impl Leaf {
     }
 
     /// Returns the minimum number of steps for this value.
-    pub(super) fn cost(&self, value: &Value) -> usize {
-        self.steps + value.as_str().map_or(0, |text| text.len() / BYTES_PER_STEP)
+    pub(super) fn cost(&self, value: JsonNode<'_>) -> usize {
+        match value.kind() {
+            JsonKind::String => self.steps + value.as_str().map_or(0, |text| text.len() / BYTES_PER_STEP),
+            JsonKind::Array | JsonKind::Object if self.reads_children && value.is_searched() => {
+                self.steps.saturating_mul(1 + value.len() / CHILDREN_PER_STEP)
+            }
+            _ => self.steps,
+        }
     }
 
     /// Evaluates the assertions. The second part of the result is the number of steps for the time
     /// that it took.
-    pub(super) fn holds(&self, value: &Value) -> Result<(bool, usize), Exceeded> {
-        if self.reads_numbers && matches!(value, Value::Number(number) if is_extreme(number)) {
+    pub(super) fn holds(&self, value: JsonNode<'_>) -> Result<(bool, usize), Exceeded> {
+        if self.reads_numbers && value.as_number().is_some_and(is_extreme) {
             return Err(Exceeded);
         }
-        if !self.is_timed || !value.is_string() {
-            return Ok((self.validator.is_valid(value), 0));
+        let instance = SchemaInstance(value);
+        if !self.is_timed || value.kind() != JsonKind::String {
+            return Ok((self.validator.is_valid(instance), 0));
         }
         let begin = thread_cpu_time();
-        let holds = self.validator.is_valid(value);
+        let holds = self.validator.is_valid(instance);
         let gave_up = |kind: &ValidationErrorKind| matches!(kind, ValidationErrorKind::BacktrackLimitExceeded { .. });
-        if !holds && self.validator.iter_errors(value).any(|error| gave_up(error.kind())) {
+        if !holds && self.validator.iter_errors(instance).any(|error| gave_up(error.kind())) {
             return Err(Exceeded);
         }
         let spent = thread_cpu_time().saturating_sub(begin).as_nanos() as usize / NANOSECONDS_PER_STEP;
@@ -76,8 +89,8 @@ impl Leaf {
     }
 
     /// Counts the violated assertions.
-    pub(super) fn errors(&self, value: &Value) -> Result<usize, Exceeded> {
-        if self.holds(value)?.0 { Ok(0) } else { Ok(self.validator.iter_errors(value).count()) }
+    pub(super) fn errors(&self, value: JsonNode<'_>) -> Result<usize, Exceeded> {
+        if self.holds(value)?.0 { Ok(0) } else { Ok(self.validator.iter_errors(SchemaInstance(value)).count()) }
     }
 }
 
@@ -92,7 +105,7 @@ pub(super) fn check_numbers(schema: &Value) -> Result<(), String> {
     match schema {
         Value::Array(items) => items.iter().try_for_each(check_numbers),
         Value::Object(members) => members.values().try_for_each(check_numbers),
-        Value::Number(number) if is_extreme(number) => {
+        Value::Number(number) if is_extreme(number.as_str()) => {
             Err(format!("a number has more than {MAX_DIGITS} digits, or a larger exponent"))
         }
         _ => Ok(()),
@@ -110,8 +123,7 @@ fn size(value: &Value) -> usize {
 
 /// Returns whether arithmetic with the number would take long. Numbers are exact, so an exponent
 /// becomes digits.
-fn is_extreme(number: &Number) -> bool {
-    let text = number.as_str();
+fn is_extreme(text: &str) -> bool {
     let exponent = text.find(['e', 'E']).map_or("", |at| text[at + 1..].trim_start_matches(['+', '-']));
     text.len() > MAX_DIGITS || !exponent.is_empty() && exponent.parse().map_or(true, |size: usize| size > MAX_DIGITS)
 }
@@ -152,6 +164,10 @@ const ASSERTIONS: &[&str] = &[
     "type",
 ];
 
+/// Keywords that count the items or members of a value, look for members, or compare the whole.
+const READING_CHILDREN: &[&str] =
+    &["const", "dependentRequired", "enum", "maxItems", "maxProperties", "minItems", "minProperties", "required"];
+
 /// Maximum number of backtracking steps of a pattern.
 const BACKTRACK_LIMIT: usize = 10_000;
 
@@ -160,6 +176,9 @@ const MAX_DIGITS: usize = 1000;
 
 /// Number of values of an `enum`, `const` or `required` that are compared per step.
 const VALUES_PER_STEP: usize = 8;
+
+/// Number of items or members that are passed per step.
+pub(super) const CHILDREN_PER_STEP: usize = 8;
 
 /// Number of bytes of a text per step.
 const BYTES_PER_STEP: usize = 64;

@@ -7,6 +7,7 @@
 mod compile;
 mod errors;
 mod evaluate;
+mod instance;
 mod leaf;
 mod program;
 mod scope;
@@ -23,6 +24,7 @@ use serde_json::{Map, Value};
 use self::evaluate::Evaluation;
 use self::program::Program;
 use standin_dialect::java_regex::MatchOutcome;
+use standin_dialect::json::{JsonKind, JsonNode};
 
 /// A compiled JSON Schema.
 #[derive(Clone)]
@@ -63,34 +65,35 @@ impl JsonSchema {
 
     /// Returns whether a value is valid. `json` is the value as JSON, if it is JSON; `text` is its
     /// text.
-    pub fn matches(&self, json: Option<&Value>, text: &str) -> MatchOutcome {
+    pub fn matches(&self, json: Option<JsonNode<'_>>, text: &str) -> MatchOutcome {
         let Some(program) = &self.program else { return MatchOutcome::NoMatch };
-        let outcome = |value: &Value| match Evaluation::new(program, MAX_STEPS).run(value) {
+        let outcome = |value: JsonNode<'_>| match Evaluation::new(program, MAX_STEPS).run(value) {
             Ok(holds) => MatchOutcome::from(holds),
             Err(Exceeded) => MatchOutcome::LimitExceeded,
         };
-        let spelt = || Value::String(text.to_owned());
-        let Some(json) = json else { return outcome(&spelt()) };
-        let is_simple = matches!(json, Value::Null | Value::Bool(_) | Value::Number(_));
+        let spelt = || outcome(JsonNode::from(&Value::String(text.to_owned())));
+        let Some(json) = json else { return spelt() };
+        let is_simple = matches!(json.kind(), JsonKind::Null | JsonKind::Bool | JsonKind::Number);
         match outcome(json) {
-            MatchOutcome::NoMatch if is_simple => outcome(&spelt()),
+            MatchOutcome::NoMatch if is_simple => spelt(),
             outcome => outcome,
         }
     }
 
     /// Returns the distance of a value: the number of violated assertions over the number of
     /// properties that the schema names, at most 1.
-    pub fn distance(&self, json: Option<&Value>, text: &str) -> f64 {
+    pub fn distance(&self, json: Option<JsonNode<'_>>, text: &str) -> f64 {
         let Some(program) = &self.program else { return 1.0 };
         let properties = properties(&self.schema);
         if properties == 0 || self.refers {
             return 1.0;
         }
         let mut evaluation = Evaluation::new(program, MAX_STEPS);
-        let errors = match json {
-            Some(json @ (Value::Array(_) | Value::Object(_) | Value::String(_))) => evaluation.errors(json),
-            _ => evaluation.errors(&Value::String(text.to_owned())),
-        };
+        let errors =
+            match json.filter(|json| !matches!(json.kind(), JsonKind::Null | JsonKind::Bool | JsonKind::Number)) {
+                Some(json) => evaluation.errors(json),
+                None => evaluation.errors(JsonNode::from(&Value::String(text.to_owned()))),
+            };
         errors.map_or(1.0, |errors| (errors as f64 / properties as f64).min(1.0))
     }
 }
@@ -186,7 +189,8 @@ mod value_tests {
     fn matches(schema: &Value, text: &str) -> bool {
         let (schema, problem) = JsonSchema::new(schema.clone(), SchemaVersion::default());
         assert_eq!(problem, None);
-        schema.matches(serde_json::from_str(text).ok().as_ref(), text) == MatchOutcome::Match
+        schema.matches(serde_json::from_str::<Value>(text).ok().as_ref().map(JsonNode::from), text)
+            == MatchOutcome::Match
     }
 
     #[test]
@@ -241,7 +245,7 @@ mod value_tests {
         ] {
             let (schema, problem) = JsonSchema::new(schema.clone(), SchemaVersion::named(version).expect(version));
             assert_eq!(problem, None);
-            let outcome = schema.matches(serde_json::from_str(body).ok().as_ref(), body);
+            let outcome = schema.matches(serde_json::from_str::<Value>(body).ok().as_ref().map(JsonNode::from), body);
             assert_eq!(outcome == MatchOutcome::Match, expected, "{version} {schema:?} {body}");
         }
         assert_eq!(SchemaVersion::named("V8"), None);
@@ -260,7 +264,7 @@ mod value_tests {
         ] {
             let (compiled, problem) = JsonSchema::new(schema.clone(), SchemaVersion::default());
             assert!(problem.is_some(), "{schema}");
-            assert_eq!(compiled.matches(Some(&json!({"p": 1})), "{}"), MatchOutcome::NoMatch, "{schema}");
+            assert_eq!(compiled.matches(Some((&json!({"p": 1})).into()), "{}"), MatchOutcome::NoMatch, "{schema}");
         }
     }
 
@@ -276,7 +280,7 @@ mod value_tests {
             json!({"unevaluatedProperties": {"$ref": "#"}, "allOf": [{"$ref": "#"}]}),
         ] {
             let (compiled, _) = JsonSchema::new(schema, SchemaVersion::default());
-            compiled.matches(Some(&json!({"p": 1})), "{}");
+            compiled.matches(Some((&json!({"p": 1})).into()), "{}");
         }
     }
 
@@ -291,17 +295,17 @@ mod value_tests {
             JsonSchema::new(json!({"$defs": {"n": node}, "$ref": "#/$defs/n"}), SchemaVersion::default());
         assert_eq!(problem, None);
         let body = (0..60).fold(json!({"s": "y"}), |inner, _| json!({"c": inner}));
-        assert_eq!(schema.matches(Some(&body), ""), MatchOutcome::NoMatch);
-        assert_eq!(schema.distance(Some(&body), ""), 1.0);
+        assert_eq!(schema.matches(Some((&body).into()), ""), MatchOutcome::NoMatch);
+        assert_eq!(schema.distance(Some((&body).into()), ""), 1.0);
         let body = (0..60).fold(json!({"s": "x"}), |inner, _| json!({"c": inner}));
-        assert_eq!(schema.matches(Some(&body), ""), MatchOutcome::Match);
+        assert_eq!(schema.matches(Some((&body).into()), ""), MatchOutcome::Match);
     }
 
     #[test]
     fn a_pattern_that_runs_away_is_given_up() {
         let (schema, _) = JsonSchema::new(json!({"pattern": "^(?=(a+)+$)(a|aa)+\\1b$"}), SchemaVersion::default());
         let text = "a".repeat(64);
-        assert_eq!(schema.matches(Some(&json!(text)), &text), MatchOutcome::LimitExceeded);
+        assert_eq!(schema.matches(Some((&json!(text)).into()), &text), MatchOutcome::LimitExceeded);
     }
 
     #[test]
@@ -309,8 +313,8 @@ mod value_tests {
         let schema =
             json!({"properties": {"a": {"type": "string"}, "b": {"properties": {"c": {}, "d": {"type": "null"}}}}});
         let (schema, _) = JsonSchema::new(schema, SchemaVersion::default());
-        assert_eq!(schema.distance(Some(&json!({"a": 1})), ""), 0.25);
-        assert_eq!(schema.distance(Some(&json!({"a": 1, "b": {"d": 1}})), ""), 0.5);
+        assert_eq!(schema.distance(Some((&json!({"a": 1})).into()), ""), 0.25);
+        assert_eq!(schema.distance(Some((&json!({"a": 1, "b": {"d": 1}})).into()), ""), 0.5);
         let (bare, _) = JsonSchema::new(json!({"type": "object"}), SchemaVersion::default());
         assert_eq!(bare.distance(None, "x"), 1.0);
     }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use standin_dialect::json::JsonTree;
 
 fn compiled(schema: Value) -> JsonSchema {
     let (schema, problem) = JsonSchema::new(schema, SchemaVersion::default());
@@ -16,7 +17,7 @@ fn compiled(schema: Value) -> JsonSchema {
 }
 
 fn outcome(schema: Value, body: &Value) -> MatchOutcome {
-    compiled(schema).matches(Some(body), "")
+    compiled(schema).matches(Some(body.into()), "")
 }
 
 /// Returns a chain of `length` definitions, each of which refers to the next in `branch` twice.
@@ -82,8 +83,8 @@ fn what_takes_long_is_given_up() {
         (json!({"multipleOf": 0.01}), &serde_json::from_str(&"7".repeat(1 << 20)).expect("JSON")),
     ] {
         let (schema, begin) = (compiled(schema), Instant::now());
-        let outcome = schema.matches(Some(body), "");
-        let distance = schema.distance(Some(body), "");
+        let outcome = schema.matches(Some(body.into()), "");
+        let distance = schema.distance(Some(body.into()), "");
         assert!(begin.elapsed() < Duration::from_secs(5), "{:?} {outcome:?} {distance}", begin.elapsed());
     }
 }
@@ -108,7 +109,13 @@ fn expected(schema: &Value, version: SchemaVersion, body: &Value) -> Option<bool
 
 fn evaluated(schema: &Value, version: SchemaVersion, body: &Value) -> Option<bool> {
     let program = compile::compile(schema, version.0).ok()?;
-    Evaluation::new(&program, MAX_STEPS).run(body).ok()
+    let holds = Evaluation::new(&program, MAX_STEPS).run(body.into()).ok();
+    let tree = JsonTree::parse(body.to_string().into()).expect("JSON");
+    let holds_in_tree = Evaluation::new(&program, MAX_STEPS).run((&tree).into()).ok();
+    assert_eq!(holds_in_tree, holds, "{schema} {body}");
+    let errors = Evaluation::new(&program, MAX_STEPS).errors(body.into()).ok();
+    assert_eq!(Evaluation::new(&program, MAX_STEPS).errors((&tree).into()).ok(), errors, "{schema} {body}");
+    holds
 }
 
 fn body() -> impl Strategy<Value = Value> {

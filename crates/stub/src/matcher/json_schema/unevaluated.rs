@@ -1,13 +1,15 @@
 //! `unevaluatedItems` and `unevaluatedProperties`: conditions for items and properties that no
 //! other keyword of the subschema has evaluated.
 
+use std::borrow::Cow;
+
 use hashbrown::HashSet;
-use serde_json::Value;
 
 use super::Exceeded;
 use super::evaluate::Evaluation;
 use super::program::{Dependency, NodeId, SchemaRule};
 use super::scope::ScopeId;
+use standin_dialect::json::JsonNode;
 
 /// The items and properties that the keywords of a subschema have evaluated.
 #[derive(Default)]
@@ -17,7 +19,7 @@ struct Evaluated<'v> {
     /// The number of leading items that were evaluated.
     prefix: usize,
     items: HashSet<usize>,
-    properties: HashSet<&'v str>,
+    properties: HashSet<Cow<'v, str>>,
     /// Nodes that were visited already.
     asked: HashSet<(NodeId, ScopeId)>,
 }
@@ -28,16 +30,16 @@ impl Evaluation<'_> {
         &mut self,
         node: NodeId,
         siblings: &[SchemaRule],
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
-        let Value::Array(items) = value else { return Ok(true) };
+        let Some(items) = value.items() else { return Ok(true) };
         let siblings = siblings.iter().filter(|sibling| !matches!(sibling, SchemaRule::UnevaluatedItems(_)));
         let evaluated = self.evaluated(siblings, value, scope)?;
         if evaluated.has_all_items {
             return Ok(true);
         }
-        let rest = items.iter().enumerate().skip(evaluated.prefix);
+        let rest = items.enumerate().skip(evaluated.prefix);
         let rest = rest.map(|(index, item)| (evaluated.items.contains(&index), item));
         self.unevaluated_hold(node, rest, scope)
     }
@@ -47,16 +49,16 @@ impl Evaluation<'_> {
         &mut self,
         node: NodeId,
         siblings: &[SchemaRule],
-        value: &Value,
+        value: JsonNode<'_>,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
-        let Value::Object(members) = value else { return Ok(true) };
+        let Some(members) = value.members() else { return Ok(true) };
         let siblings = siblings.iter().filter(|sibling| !matches!(sibling, SchemaRule::UnevaluatedProperties(_)));
         let evaluated = self.evaluated(siblings, value, scope)?;
         if evaluated.has_all_properties {
             return Ok(true);
         }
-        let members = members.iter().map(|(name, member)| (evaluated.properties.contains(name.as_str()), member));
+        let members = members.map(|(name, member)| (evaluated.properties.contains(&name), member));
         self.unevaluated_hold(node, members, scope)
     }
 
@@ -64,7 +66,7 @@ impl Evaluation<'_> {
     fn unevaluated_hold<'v>(
         &mut self,
         node: NodeId,
-        values: impl Iterator<Item = (bool, &'v Value)>,
+        values: impl Iterator<Item = (bool, JsonNode<'v>)>,
         scope: ScopeId,
     ) -> Result<bool, Exceeded> {
         for (is_evaluated, value) in values {
@@ -79,7 +81,7 @@ impl Evaluation<'_> {
     fn evaluated<'v, 'r>(
         &mut self,
         rules: impl Iterator<Item = &'r SchemaRule>,
-        value: &'v Value,
+        value: JsonNode<'v>,
         scope: ScopeId,
     ) -> Result<Evaluated<'v>, Exceeded> {
         let mut evaluated = Evaluated::default();
@@ -93,7 +95,7 @@ impl Evaluation<'_> {
     fn note_node<'v>(
         &mut self,
         id: NodeId,
-        value: &'v Value,
+        value: JsonNode<'v>,
         outer: ScopeId,
         evaluated: &mut Evaluated<'v>,
     ) -> Result<(), Exceeded> {
@@ -116,7 +118,7 @@ impl Evaluation<'_> {
     fn note_if<'v>(
         &mut self,
         id: NodeId,
-        value: &'v Value,
+        value: JsonNode<'v>,
         scope: ScopeId,
         evaluated: &mut Evaluated<'v>,
     ) -> Result<bool, Exceeded> {
@@ -130,7 +132,7 @@ impl Evaluation<'_> {
     fn note<'v>(
         &mut self,
         rule: &SchemaRule,
-        value: &'v Value,
+        value: JsonNode<'v>,
         scope: ScopeId,
         evaluated: &mut Evaluated<'v>,
     ) -> Result<(), Exceeded> {
@@ -142,7 +144,7 @@ impl Evaluation<'_> {
             SchemaRule::UnevaluatedItems(_) => evaluated.has_all_items = true,
             SchemaRule::UnevaluatedProperties(_) => evaluated.has_all_properties = true,
             SchemaRule::Contains { node, evaluates: true, .. } => {
-                for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+                for (place, item) in value.items().into_iter().flatten().enumerate() {
                     if self.holds(*node, item, scope)? {
                         evaluated.items.insert(place);
                     }
@@ -150,8 +152,8 @@ impl Evaluation<'_> {
             }
             SchemaRule::Properties(properties) => {
                 evaluated.has_all_properties |= properties.additional.is_some();
-                for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
-                    if self.has_node_for(properties, name)? {
+                for (name, _) in value.members().into_iter().flatten() {
+                    if self.has_node_for(properties, &name)? {
                         evaluated.properties.insert(name);
                     }
                 }
@@ -187,7 +189,7 @@ impl Evaluation<'_> {
     fn note_dependent<'v>(
         &mut self,
         dependent: &[(String, Dependency)],
-        value: &'v Value,
+        value: JsonNode<'v>,
         scope: ScopeId,
         evaluated: &mut Evaluated<'v>,
     ) -> Result<(), Exceeded> {

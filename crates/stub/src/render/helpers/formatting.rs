@@ -33,7 +33,7 @@ pub(super) fn format_json<'t>(
             TextFormat::Pretty => Err(RenderError::failed("the argument of `formatJson` is not JSON")),
         };
     };
-    let value = json::value(evaluator, &document, JsonLibrary::Jackson)?;
+    let value = json::value(evaluator, &*document, JsonLibrary::Jackson)?;
     let layout = if format == TextFormat::Pretty { Layout::Pretty } else { Layout::Compact };
     evaluator.json_of(&value, layout).map(TemplateValue::text)
 }

@@ -6,12 +6,14 @@ use serde_json::Value as Json;
 
 use super::{error_text, text_of_param, text_or_block};
 use crate::render::template::budget::RenderError;
+use crate::render::template::documents::JsonDocument;
 use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::print::Layout;
 use crate::render::template::tree::Cached;
 use crate::render::template::value::{ListKind, MapKind, TemplateValue};
 use standin_dialect::java_decimal::decimal_text;
+use standin_dialect::json::{JsonNode, JsonShape};
 use standin_dialect::json_path::{JsonPath, PathFailure, PathSelection};
 
 /// The JSON library that WireMock uses; the two print lists and decimal numbers differently.
@@ -47,12 +49,12 @@ pub(super) fn json_path<'t>(
         let is_broken = text.trim_start().starts_with(['{', '[']);
         return Ok(if is_broken { error_text(format!("{text} is not valid JSON")) } else { default() });
     };
-    let found = match selected(evaluator, &path, &document)? {
+    let found = match selected(evaluator, &path, document.node())? {
         PathSelection::Missing => TemplateValue::Null,
-        PathSelection::One(found) => value(evaluator, &found, JsonLibrary::Smart)?,
+        PathSelection::One(found) => value(evaluator, found.node(), JsonLibrary::Smart)?,
         PathSelection::Many(items) => {
             let items =
-                items.iter().map(|item| value(evaluator, item, JsonLibrary::Smart)).collect::<Result<_, _>>()?;
+                items.iter().map(|item| value(evaluator, item.node(), JsonLibrary::Smart)).collect::<Result<_, _>>()?;
             evaluator.list(items, ListKind::Json)?
         }
     };
@@ -67,7 +69,7 @@ pub(super) fn json_path<'t>(
 pub(super) fn selected<'a>(
     evaluator: &mut Evaluator<'_>,
     path: &JsonPath,
-    root: &'a Json,
+    root: impl Into<JsonNode<'a>>,
 ) -> Result<PathSelection<'a>, RenderError> {
     let (selected, steps) = path.select_within(root, evaluator.budget.left().saturating_mul(PATH_STEPS_PER_STEP));
     evaluator.budget.spend(steps / PATH_STEPS_PER_STEP)?;
@@ -111,7 +113,7 @@ fn parsed(evaluator: &mut Evaluator<'_>, text: &Arc<str>) -> Result<TemplateValu
         return Err(RenderError::failed("the argument of `parseJson` is not JSON"));
     };
     if matches!(&*document, Json::Array(_) | Json::Object(_) | Json::Null) {
-        return value(evaluator, &document, JsonLibrary::Jackson);
+        return value(evaluator, &*document, JsonLibrary::Jackson);
     }
     Err(RenderError::failed("the argument of `parseJson` is neither a JSON object nor a list"))
 }
@@ -140,17 +142,17 @@ pub(super) fn path(
 }
 
 /// Returns the document of a text or object; `None` for other values, or if it is not JSON.
-fn document(evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<Option<Arc<Json>>, RenderError> {
+fn document(evaluator: &mut Evaluator<'_>, value: &TemplateValue) -> Result<Option<JsonDocument>, RenderError> {
     match value {
-        TemplateValue::Text(text) => evaluator.document(text),
+        TemplateValue::Text(text) => evaluator.readable_document(text),
         TemplateValue::List(list) if list.kind == ListKind::Values => {
             let text = evaluator.text_of(value)?;
-            evaluator.document(&text)
+            evaluator.readable_document(&text)
         }
         TemplateValue::Null => Ok(None),
         value => {
             let text = evaluator.json_of(value, Layout::Compact)?.into();
-            evaluator.document(&text)
+            evaluator.readable_document(&text)
         }
     }
 }
@@ -174,27 +176,27 @@ pub(super) fn plain(json: &Json) -> TemplateValue {
 }
 
 /// Converts a JSON value, spending steps for it.
-pub(super) fn value(
+pub(super) fn value<'v>(
     evaluator: &mut Evaluator<'_>,
-    json: &Json,
+    json: impl Into<JsonNode<'v>>,
     reader: JsonLibrary,
 ) -> Result<TemplateValue, RenderError> {
     evaluator.budget.spend(1)?;
-    Ok(match json {
-        Json::Null => TemplateValue::Null,
-        Json::Bool(value) => TemplateValue::Bool(*value),
-        Json::Number(number) => number_of(number.as_str(), reader),
-        Json::String(text) => {
+    Ok(match json.into().shape() {
+        JsonShape::Null => TemplateValue::Null,
+        JsonShape::Bool(value) => TemplateValue::Bool(value),
+        JsonShape::Number(spelling) => number_of(spelling, reader),
+        JsonShape::String(text) => {
             evaluator.budget.spend_bytes(text.len())?;
-            TemplateValue::text(text.as_str())
+            TemplateValue::text(&*text)
         }
-        Json::Array(items) => {
-            let items = items.iter().map(|item| value(evaluator, item, reader)).collect::<Result<_, _>>()?;
+        JsonShape::Array(items) => {
+            let items = items.map(|item| value(evaluator, item, reader)).collect::<Result<_, _>>()?;
             TemplateValue::list(items, if reader == JsonLibrary::Smart { ListKind::Json } else { ListKind::Plain })?
         }
-        Json::Object(members) => {
-            let entry = |(key, member): (&String, &Json)| Ok((key.as_str().into(), value(evaluator, member, reader)?));
-            TemplateValue::map(members.iter().map(entry).collect::<Result<_, RenderError>>()?, MapKind::Plain)?
+        JsonShape::Object(members) => {
+            let entries = members.map(|(key, member)| Ok(((&*key).into(), value(evaluator, member, reader)?)));
+            TemplateValue::map(entries.collect::<Result<_, RenderError>>()?, MapKind::Plain)?
         }
     })
 }

@@ -1,5 +1,6 @@
 //! Helpers that edit JSON texts: merge objects, remove by path, and add to lists.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ptr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::render::template::eval::Evaluator;
 use crate::render::template::helper_args::HelperArgs;
 use crate::render::template::print::Layout;
 use crate::render::template::value::TemplateValue;
-use standin_dialect::json_path::{JsonPath, PathSelection};
+use standin_dialect::json_path::{JsonPath, PathSelection, SelectedValue};
 
 pub(super) fn json_merge<'t>(
     evaluator: &mut Evaluator<'t>,
@@ -63,7 +64,7 @@ pub(super) fn json_remove<'t>(
         let message = format!("JSONPath parameter is not a valid JSONPath expression ('{expression}')");
         return Ok(error_text(message));
     };
-    let found = match json::selected(evaluator, &path, &document)? {
+    let found = match json::selected(evaluator, &path, &*document)? {
         PathSelection::Missing => return Ok(args.context.clone()),
         PathSelection::One(found) => vec![found],
         PathSelection::Many(found) => found,
@@ -71,8 +72,9 @@ pub(super) fn json_remove<'t>(
     // selected values are parts of the document, and are identified by their addresses
     let mut doomed = HashSet::with_capacity(found.len());
     for item in &found {
-        let std::borrow::Cow::Borrowed(item) = item else { return Ok(undeletable(expression)) };
-        if ptr::eq(*item, &raw const *document) {
+        let SelectedValue::Found(item) = item else { return Ok(undeletable(expression)) };
+        let Cow::Borrowed(item) = item.to_value() else { return Ok(undeletable(expression)) };
+        if ptr::eq(item, &raw const *document) {
             return Ok(undeletable(expression));
         }
         doomed.insert(ptr::from_ref::<Json>(item));
@@ -97,8 +99,11 @@ pub(super) fn json_array_add<'t>(
     let target = match &expression {
         None => Some(&*document),
         Some(expression) => match evaluator.budget.spend_time(|| JsonPath::parse(expression))? {
-            Ok(path) if !expression.is_empty() => match json::selected(evaluator, &path, &document)? {
-                PathSelection::One(std::borrow::Cow::Borrowed(found)) => Some(found),
+            Ok(path) if !expression.is_empty() => match json::selected(evaluator, &path, &*document)? {
+                PathSelection::One(SelectedValue::Found(found)) => match found.to_value() {
+                    Cow::Borrowed(found) => Some(found),
+                    Cow::Owned(_) => None,
+                },
                 _ => None,
             },
             _ => return Ok(error_text(format!("jsonPath option is not valid JSONPath expression ('{expression}')"))),

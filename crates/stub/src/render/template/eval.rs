@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use smallvec::SmallVec;
 
 use super::budget::{MAX_CALLS, MAX_OUTPUT_BYTES, RenderBudget, RenderError};
+use super::documents::{JsonDocument, ParsedDocuments};
 use super::helper_args::HelperArgs;
 use super::request_model::RequestModel;
 use super::request_part::RequestPart;
@@ -16,7 +17,6 @@ use super::scope::{Frame, Locals};
 use super::tree::{BlockTag, HelperCall, HelperParam, PartialTag, TemplateBody, TemplateNode};
 use super::value::{ListKind, MapKind, TemplateValue};
 use crate::render::helpers::Helper;
-use crate::source::lenient_json;
 use standin_dialect::xml::Document;
 
 /// The state of one rendering.
@@ -34,10 +34,7 @@ pub(crate) struct Evaluator<'t> {
     defined: Vec<(Arc<str>, &'t TemplateBody)>,
     /// The current nesting of calls.
     calls: usize,
-    /// Texts that were parsed as JSON, with the results.
-    documents: Vec<(Arc<str>, Option<Arc<Json>>)>,
-    /// Texts that were parsed as XML, with the results.
-    xml_documents: Vec<(Arc<str>, Option<Arc<Document>>)>,
+    documents: ParsedDocuments,
 }
 
 impl<'t> Evaluator<'t> {
@@ -51,8 +48,7 @@ impl<'t> Evaluator<'t> {
             partials: Vec::new(),
             defined: Vec::new(),
             calls: 0,
-            documents: Vec::new(),
-            xml_documents: Vec::new(),
+            documents: ParsedDocuments::default(),
         }
     }
 
@@ -159,33 +155,17 @@ impl<'t> Evaluator<'t> {
 
     /// Parses a text as JSON; `None` if it is not JSON.
     pub(crate) fn document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Json>>, RenderError> {
-        if let Some((_, document)) = self.documents.iter().find(|(known, _)| known == text) {
-            return Ok(document.clone());
-        }
-        // each text is parsed once per rendering, however many helpers use it
-        self.budget.spend_bytes(text.len() * JSON_COST_FACTOR)?;
-        let document = serde_json::from_str(text).ok().or_else(|| lenient_json(text)).map(Arc::new);
-        if self.documents.len() < MAX_DOCUMENTS {
-            self.documents.push((Arc::clone(text), document.clone()));
-        }
-        Ok(document)
+        self.documents.json(text, self.budget)
+    }
+
+    /// Parses a text as JSON that is only read; `None` if it is not JSON.
+    pub(crate) fn readable_document(&mut self, text: &Arc<str>) -> Result<Option<JsonDocument>, RenderError> {
+        self.documents.readable_json(text, self.budget)
     }
 
     /// Parses a text as XML; `None` if it is not XML.
     pub(crate) fn xml_document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Document>>, RenderError> {
-        if let Some((_, document)) = self.xml_documents.iter().find(|(known, _)| known == text) {
-            return Ok(document.clone());
-        }
-        self.budget.spend_bytes(text.len() * XML_COST_FACTOR)?;
-        let document = match Document::parse(text) {
-            Ok(document) => Some(Arc::new(document)),
-            Err(error) if error.is_limit => return Err(error.into()),
-            Err(_) => None,
-        };
-        if self.xml_documents.len() < MAX_DOCUMENTS {
-            self.xml_documents.push((Arc::clone(text), document.clone()));
-        }
-        Ok(document)
+        self.documents.xml(text, self.budget)
     }
 
     fn call(&mut self, call: &'t HelperCall, frame: &Frame<'_>) -> Result<TemplateValue, RenderError> {
@@ -348,12 +328,3 @@ impl<'t> Evaluator<'t> {
         Ok(TemplateValue::list(items, kind)?)
     }
 }
-
-/// Cost of parsing JSON, relative to copying it.
-const JSON_COST_FACTOR: usize = 4;
-
-/// Cost of parsing XML, relative to copying it.
-const XML_COST_FACTOR: usize = 8;
-
-/// Maximum number of parsed documents of a kind that are kept.
-const MAX_DOCUMENTS: usize = 8;

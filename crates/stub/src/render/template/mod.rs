@@ -6,6 +6,7 @@
 pub(crate) mod budget;
 mod call;
 mod cursor;
+pub(crate) mod documents;
 pub(crate) mod eval;
 pub(crate) mod helper_args;
 mod names;

@@ -9,7 +9,8 @@ use super::levenshtein::{lower_bound, normalized_distance};
 use crate::call::Call;
 use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
-use standin_dialect::json_path::PathSelection;
+use standin_dialect::json::JsonNode;
+use standin_dialect::json_path::{PathSelection, SelectedValue};
 
 /// Returns the distance: 0 if the request matches, 1 if nothing of it does.
 pub fn distance(pattern: &RequestPattern, call: &Call) -> f64 {
@@ -155,17 +156,17 @@ pub(in crate::matcher::near_miss) fn value_distance(
         ValueMatcher::And(rules) => mean(rules.iter().map(|rule| value_distance(rule, input, stats))),
         ValueMatcher::DateTime(rule) => input.text().map_or(1.0, |text| rule.distance(&text)),
         ValueMatcher::EqualTo { value, .. } => input.text().map_or(1.0, |text| normalized_distance(value, &text)),
-        ValueMatcher::EqualToJson(expected) => input.json().map_or(1.0, |actual| expected.distance(&actual)),
+        ValueMatcher::EqualToJson(expected) => input.json().map_or(1.0, |actual| expected.distance(actual.node())),
         ValueMatcher::MatchesJsonPath { path, rule: Some(rule) } => {
             let Some(document) = input.json() else { return 1.0 };
-            let Ok(selection) = path.try_select(&document) else { return 1.0 };
+            let Ok(selection) = path.try_select(document.node()) else { return 1.0 };
             nearest_item(rule, &selection, stats).map_or(1.0, |(_, distance)| distance)
         }
         ValueMatcher::EqualToXml(expected) => {
             input.with_xml(|document| document.map_or(1.0, |document| expected.distance(document)))
         }
         ValueMatcher::MatchesJsonSchema(schema) => {
-            input.text().map_or(1.0, |text| schema.distance(input.json().as_deref(), &text))
+            input.text().map_or(1.0, |text| schema.distance(input.json().as_ref().map(JsonInput::node), &text))
         }
         ValueMatcher::MatchesXPath(path) => {
             let Some(rule) = &path.rule else { return 1.0 };
@@ -188,37 +189,36 @@ pub(in crate::matcher::near_miss) fn nearest_item<'v>(
     stats: &MatchStats,
 ) -> Option<(SelectedItem<'v>, f64)> {
     let whole = matches!(rule, ValueMatcher::EqualToJson(_));
-    let items: Vec<&serde_json::Value> = match selection {
+    let items: Vec<JsonNode<'_>> = match selection {
         PathSelection::Missing => return None,
         PathSelection::Many(items) if whole => {
-            let list = serde_json::Value::Array(items.iter().map(|item| (**item).clone()).collect());
-            let distance = value_distance(rule, MatchInput::Json(&list), stats);
+            let list = serde_json::Value::Array(items.iter().cloned().map(SelectedValue::into_value).collect());
+            let distance = value_distance(rule, MatchInput::Json((&list).into()), stats);
             return Some((SelectedItem::List(list), distance));
         }
-        PathSelection::Many(items) => items.iter().map(|item| &**item).collect(),
-        PathSelection::One(value) => match &**value {
-            serde_json::Value::Null => return None,
-            serde_json::Value::Array(items) if !whole => items.iter().collect(),
+        PathSelection::Many(items) => items.iter().take(MAX_ITEMS).map(SelectedValue::node).collect(),
+        PathSelection::One(value) => match value.node() {
+            null if null.is_null() => return None,
+            list if list.is_array() && !whole => list.items().into_iter().flatten().take(MAX_ITEMS).collect(),
             value => vec![value],
         },
     };
-    let measured =
-        items.into_iter().take(MAX_ITEMS).map(|item| (item, value_distance(rule, MatchInput::Json(item), stats)));
+    let measured = items.into_iter().map(|item| (item, value_distance(rule, MatchInput::Json(item), stats)));
     let (item, distance) = measured.reduce(|best, next| if next.1 < best.1 { next } else { best })?;
     Some((SelectedItem::One(item), distance))
 }
 
 /// A value of a document, or a list of values that a path selects.
 pub(in crate::matcher::near_miss) enum SelectedItem<'v> {
-    One(&'v serde_json::Value),
+    One(JsonNode<'v>),
     List(serde_json::Value),
 }
 
 impl SelectedItem<'_> {
-    pub(in crate::matcher::near_miss) fn value(&self) -> &serde_json::Value {
+    pub(in crate::matcher::near_miss) fn value(&self) -> JsonNode<'_> {
         match self {
-            Self::One(value) => value,
-            Self::List(list) => list,
+            Self::One(value) => *value,
+            Self::List(list) => list.into(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Compares a body with its matcher: pretty-printed JSON or XML, or the part that a path finds.
 
 use base64::Engine as _;
-use serde_json::Value;
 
 use super::clause_result::{ClauseResult, PageRow, PageSection};
 use super::truncate::{TruncatedText, ellipsis, truncate};
@@ -10,6 +9,7 @@ use crate::call::Call;
 use crate::matcher::near_miss::ranking::{nearest_item, value_distance};
 use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::xpath::XPathRule;
+use standin_dialect::json::JsonNode;
 use standin_dialect::json_path::{self, JsonPath};
 use standin_dialect::xml::NodeId;
 
@@ -99,16 +99,16 @@ impl BodyDiagnosis<'_> {
         let selection = path.try_select(self.call.json()?).ok()?;
         let (item, _) = nearest_item(rule, &selection, self.stats)?;
         Some(match item.value() {
-            list @ Value::Array(_) if !matches!(rule, ValueMatcher::EqualToJson(_)) => {
+            list if list.is_array() && !matches!(rule, ValueMatcher::EqualToJson(_)) => {
                 truncate(&json_path::text_of(list), BODY_BYTES)
             }
-            container @ (Value::Array(_) | Value::Object(_)) => pretty_text(container),
+            container if container.is_array() || container.is_object() => pretty_text(container),
             simple => truncate(&json_path::text_of(simple), BODY_BYTES),
         })
     }
 }
 
-fn pretty_text(json: &Value) -> String {
+fn pretty_text(json: JsonNode<'_>) -> String {
     let mut out = TruncatedText::new(BODY_BYTES);
     pretty::write(json, &mut out);
     out.finish()

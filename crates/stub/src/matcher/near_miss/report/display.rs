@@ -99,7 +99,7 @@ fn write_operand(rule: &ValueMatcher, out: &mut TruncatedText) {
         }
         ValueMatcher::DateTime(rule) => out.push(&rule.operand),
         ValueMatcher::DoesNotMatch(regex) | ValueMatcher::Matches(regex) => out.push(regex.as_str()),
-        ValueMatcher::EqualToJson(expected) => pretty::write(expected.expected(), out),
+        ValueMatcher::EqualToJson(expected) => pretty::write(expected.expected().into(), out),
         ValueMatcher::EqualToXml(expected) => out.push(&expected.pretty()),
         ValueMatcher::MatchesJsonPath { path, .. } => out.push(path.as_str()),
         ValueMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema(), out),

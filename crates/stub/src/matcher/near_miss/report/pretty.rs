@@ -2,42 +2,40 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::truncate::TruncatedText;
-use standin_dialect::json::push_quoted;
+use standin_dialect::json::{JsonNode, JsonShape, push_quoted};
 
 /// Writes a document: one member per line, the items of a list on one line, numbers without
 /// exponent.
-pub(super) fn write(value: &Value, out: &mut TruncatedText) {
+pub(super) fn write(value: JsonNode<'_>, out: &mut TruncatedText) {
     write_at(value, 0, out);
 }
 
-fn write_at(value: &Value, depth: usize, out: &mut TruncatedText) {
-    match value {
-        Value::Array(items) if items.is_empty() => out.push("[ ]"),
-        Value::Array(items) => {
-            for (place, item) in items.iter().enumerate() {
+fn write_at(value: JsonNode<'_>, depth: usize, out: &mut TruncatedText) {
+    match value.shape() {
+        JsonShape::Array(_) if value.is_empty() => out.push("[ ]"),
+        JsonShape::Array(items) => {
+            for (place, item) in items.enumerate() {
                 out.push(if place == 0 { "[ " } else { ", " });
                 write_at(item, depth, out);
             }
             out.push(" ]");
         }
-        Value::Number(number) => out.push(&without_exponent(number.as_str())),
-        Value::Object(members) if members.is_empty() => out.push("{ }"),
-        Value::Object(members) => {
-            for (place, (key, value)) in members.iter().enumerate() {
+        JsonShape::Number(spelling) => out.push(&without_exponent(spelling)),
+        JsonShape::Object(_) if value.is_empty() => out.push("{ }"),
+        JsonShape::Object(members) => {
+            for (place, (key, value)) in members.enumerate() {
                 out.push(if place == 0 { "{" } else { "," });
                 new_line(depth + 1, out);
-                out.push(&quoted(key));
+                out.push(&quoted(&key));
                 out.push(" : ");
                 write_at(value, depth + 1, out);
             }
             new_line(depth, out);
             out.push("}");
         }
-        Value::String(text) => out.push(&quoted(text)),
-        simple => out.push(&simple.to_string()),
+        JsonShape::String(text) => out.push(&quoted(&text)),
+        JsonShape::Bool(_) | JsonShape::Null => out.push(&value.to_string()),
     }
 }
 
