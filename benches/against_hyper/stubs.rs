@@ -16,6 +16,11 @@ pub fn one(folder: &Path) -> io::Result<()> {
     write(folder, &[stub(0, &json!({"method": "GET", "url": ONE}))])
 }
 
+/// A stub that proxies everything to a service.
+pub fn proxied(folder: &Path, service: &str) -> io::Result<()> {
+    write(folder, &[json!({"request": {"method": "ANY"}, "response": {"proxyBaseUrl": service}})])
+}
+
 /// `count` stubs with exact urls, in one file.
 pub fn exact(folder: &Path, count: usize) -> io::Result<()> {
     write(folder, &exact_stubs(count).collect::<Vec<_>>())

@@ -22,7 +22,7 @@ pub use audit::{AS_HOG, hog};
 pub use background::{AS_LOAD, call_by_chance};
 
 /// All rows, in the order in which they run.
-pub const ROWS: [Row<Options>; 19] = [
+pub const ROWS: [Row<Options>; 20] = [
     Row {
         name: "one_stub",
         sentence: "one stub, a fixed reply of 200 bytes of JSON",
@@ -88,6 +88,7 @@ pub const ROWS: [Row<Options>; 19] = [
     Row { name: "lateness", sentence: "delays of 0.3, 1 and 5 ms, idle and half busy", run: lateness::row },
     Row { name: "audit", sentence: "flags what disturbs a run, and only that", run: audit::row },
     Row { name: "recorder", sentence: "what recording adds to a proxy", run: recorder::row },
+    Row { name: "proxy", sentence: "a stub that proxies, against a bare proxy", run: recorder::proxied },
     Row { name: "start", sentence: "from the start to the first answer", run: start::row },
     Row {
         name: "instructions",

@@ -56,6 +56,28 @@ fn references_that_double_hold_no_worker() {
     }
 }
 
+#[test]
+fn parts_beyond_a_thousand_decide_nothing() {
+    let stub = |url: &str, kind: &str, text: &str| {
+        let part = json!({"matchingType": kind, "bodyPatterns": [{"contains": text}]});
+        json!({"request": {"url": url, "multipartPatterns": [part]}, "response": {"body": "ok"}})
+    };
+    let mock = served(&[stub("/any", "ANY", "1"), stub("/last", "ANY", "1500"), stub("/all", "ALL", "part")]);
+    let status = |url: &str, count: usize| {
+        let parts: String =
+            (1..=count).map(|number| format!("--b\r\nContent-Type: text/plain\r\n\r\npart {number}\r\n")).collect();
+        let body = format!("{parts}--b--\r\n");
+        let mut client = Client::connect(mock.address);
+        let head = format!("Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n", body.len());
+        client.write(format!("POST {url} HTTP/1.1\r\nHost: x\r\n{head}{body}").as_bytes());
+        client.answer().status
+    };
+    assert_eq!([status("/any", 1000), status("/all", 1000), status("/any", 2000)], [200, 200, 200]);
+    assert_eq!(metric(&mock, "standin_limited_total{limit=\"multipart\"}"), 0);
+    assert_eq!([status("/last", 2000), status("/all", 2000)], [404, 404]);
+    assert_eq!(metric(&mock, "standin_limited_total{limit=\"multipart\"}"), 2);
+}
+
 /// The nearest stub is looked for by what is wrong with the body, of which there is no end.
 #[test]
 fn a_schema_that_branches_over_itself_leaves_near_misses_alone() {

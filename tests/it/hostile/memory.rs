@@ -281,7 +281,7 @@ fn clients_that_do_not_read_the_journal_hold_no_thread() {
 
 #[test]
 fn what_is_decoded_counts() {
-    let mock = mock(32 << 20);
+    let mock = mock(4 << 20);
     let dense = items(500_000);
     let refusal = send(&mock, &post("/json", "", &dense));
     assert_eq!(refusal.status, 503, "{}", refusal.text());
@@ -293,6 +293,29 @@ fn what_is_decoded_counts() {
     assert_eq!(send(&mock, &post("/json", "Content-Encoding: gzip\r\n", &bomb)).status, 503);
     assert_eq!(send(&mock, &post("/json", "", b"[1]")).text(), "read");
     assert_eq!(held(&mock), 0);
+}
+
+#[test]
+fn the_tree_of_a_large_body_takes_a_few_times_its_bytes() {
+    let schema = r#"{"required": ["found"], "properties": {"found": {"type": "array", "items": {"required": ["a"]}}}}"#;
+    let stubs = format!(
+        r#"{{"mappings": [
+        {{"request": {{"url": "/path", "bodyPatterns": [{{"matchesJsonPath": "$.found[*].a"}}]}}, "response": {{"body": "path"}}}},
+        {{"request": {{"url": "/filter", "bodyPatterns": [{{"matchesJsonPath": "$.found[?(@.a == 1)]"}}]}},
+         "response": {{"body": "filter"}}}},
+        {{"request": {{"url": "/schema", "bodyPatterns": [{{"matchesJsonSchema": {schema}}}]}}, "response": {{"body": "schema"}}}},
+        {{"request": {{"url": "/template"}}, "response": {{"body": "{{{{jsonPath request.body '$.found[*].a'}}}}",
+         "transformers": ["response-template"]}}}}
+    ]}}"#
+    );
+    let mock = Mock::configured(&[("mappings/s.json", &stubs)], |config| config.max_memory = 100 << 20);
+    let body = format!("{{\"items\": [{}1], \"found\": [{{\"a\": 1}}]}}", "1,".repeat(2_500_000)).into_bytes();
+    for (path, expected) in [("path", "path"), ("filter", "filter"), ("schema", "schema"), ("template", "[1]")] {
+        let answer = send(&mock, &post(&format!("/{path}"), "", &body));
+        assert_eq!((answer.status, answer.text()), (200, expected), "{path}");
+    }
+    assert_eq!(refused(&mock), 0);
+    eventually("all is given back", || held(&mock) == 0);
 }
 
 #[test]

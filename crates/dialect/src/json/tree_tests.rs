@@ -2,6 +2,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::java_regex::MatchOutcome;
+
 use super::{JsonEquality, JsonNode, JsonTree, digest, digest_of_node, equal};
 
 fn tree(text: &str) -> Option<JsonTree> {
@@ -225,6 +227,14 @@ proptest! {
         prop_assert_eq!(equality.matches(&tree), equality.matches(&actual));
         prop_assert_eq!(equality.distance(&tree), equality.distance(&actual));
     }
+}
+
+#[test]
+fn a_list_that_is_too_long_to_try_reaches_the_limit() {
+    let tree = tree(&format!("[{}1]", "1,".repeat(1_000_000))).expect("JSON");
+    let compare = |order| JsonEquality::new(json!([2]), order, true).expect("no placeholder").compare(&tree);
+    assert_eq!(compare(true), MatchOutcome::LimitExceeded);
+    assert_eq!(compare(false), MatchOutcome::NoMatch);
 }
 
 #[test]
