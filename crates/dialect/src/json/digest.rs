@@ -24,8 +24,8 @@ pub fn digest_of_node(node: JsonNode<'_>) -> u64 {
 }
 
 /// Returns a hash that documents share which are equal but for the order of their lists.
-pub(super) fn digest_ignoring_order(node: JsonNode<'_>) -> u64 {
-    hash::<true>(node)
+pub fn digest_ignoring_order<'a>(value: impl Into<JsonNode<'a>>) -> u64 {
+    hash::<true>(value.into())
 }
 
 fn hash<const BAGS: bool>(node: JsonNode<'_>) -> u64 {

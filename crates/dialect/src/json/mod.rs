@@ -18,7 +18,7 @@ mod tree_parser;
 
 use serde_json::Value;
 
-pub use digest::{digest, digest_of_node};
+pub use digest::{digest, digest_ignoring_order, digest_of_node};
 pub use member_index::MemberIndex;
 pub use node::{JsonItems, JsonKind, JsonMembers, JsonNode, JsonShape};
 use pattern::{JsonComparison, JsonPattern};

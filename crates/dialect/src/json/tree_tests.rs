@@ -175,13 +175,13 @@ fn spelt(value: &Value, seed: u64) -> String {
             let mut parts = Vec::new();
             for (at, (name, member)) in members.iter().enumerate() {
                 let seed = seed.wrapping_add(at as u64).wrapping_mul(5);
-                if seed % 3 == 0
+                if seed.is_multiple_of(3)
                     && let Some((other, _)) = members.iter().nth(seed as usize % members.len())
                 {
                     parts.push(format!("{}:{blank}[{at},{{\"a\":1,\"a\":2}}]", Value::from(other.as_str())));
                 }
                 let name = match name.as_str() {
-                    "a" if seed % 2 == 0 => "\"\\u0061\"".to_owned(),
+                    "a" if seed.is_multiple_of(2) => "\"\\u0061\"".to_owned(),
                     name => Value::from(name).to_string(),
                 };
                 parts.push(format!("{name}{blank}:{}", spelt(member, seed)));

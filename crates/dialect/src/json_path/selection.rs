@@ -36,14 +36,14 @@ impl PathSelection<'_> {
             Self::One(value) => {
                 let node = value.node();
                 let is_container = node.is_array() || node.is_object();
-                !node.is_null() && !(is_container && node.is_empty())
+                !(node.is_null() || is_container && node.is_empty())
             }
             Self::Many(items) => !items.is_empty(),
         }
     }
 }
 
-impl<'a> SelectedValue<'a> {
+impl SelectedValue<'_> {
     /// Returns a value that is not of the document.
     pub(super) fn made(value: impl Into<Value>) -> Self {
         Self::Made(Box::new(value.into()))

@@ -41,7 +41,7 @@ impl BodyRule {
             return (Self::Form(FieldRules::of(call.form())), false);
         }
         if (kind.contains("json") || body.starts_with(b"{") || body.starts_with(b"["))
-            && let Some(document) = call.json().and_then(without_secrets)
+            && let Some(document) = call.json().and_then(|json| without_secrets(&json.to_value()))
         {
             return (Self::Json(document), false);
         }

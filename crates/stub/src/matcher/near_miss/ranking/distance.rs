@@ -7,7 +7,7 @@
 
 use super::levenshtein::{lower_bound, normalized_distance};
 use crate::call::Call;
-use crate::matcher::value_matcher::{MatchInput, MatchStats, ValueMatcher};
+use crate::matcher::value_matcher::{JsonInput, MatchInput, MatchStats, ValueMatcher};
 use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule};
 use standin_dialect::json::JsonNode;
 use standin_dialect::json_path::{PathSelection, SelectedValue};

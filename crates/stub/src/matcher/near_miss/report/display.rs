@@ -102,7 +102,7 @@ fn write_operand(rule: &ValueMatcher, out: &mut TruncatedText) {
         ValueMatcher::EqualToJson(expected) => pretty::write(expected.expected().into(), out),
         ValueMatcher::EqualToXml(expected) => out.push(&expected.pretty()),
         ValueMatcher::MatchesJsonPath { path, .. } => out.push(path.as_str()),
-        ValueMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema(), out),
+        ValueMatcher::MatchesJsonSchema(schema) => pretty::write(schema.schema().into(), out),
         ValueMatcher::MatchesPathTemplate(template) => out.push(template.as_str()),
         ValueMatcher::MatchesXPath(path) => out.push(&path.expression),
         ValueMatcher::Not(rule) => write_operand(rule, out),
