@@ -14,6 +14,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod unevaluated;
+mod unique;
 
 use std::fmt;
 use std::sync::Arc;
