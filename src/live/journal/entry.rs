@@ -87,7 +87,7 @@ pub(super) struct AnswerView<'a> {
     status: StatusCode,
     headers: &'a HeaderMap,
     body: &'a [u8],
-    is_body_omitted: bool,
+    pub(super) is_body_omitted: bool,
     process_time: Duration,
 }
 
