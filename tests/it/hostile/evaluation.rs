@@ -64,9 +64,9 @@ fn parts_beyond_a_thousand_decide_nothing() {
     };
     let mock = served(&[stub("/any", "ANY", "1"), stub("/last", "ANY", "1500"), stub("/all", "ALL", "part")]);
     let status = |url: &str, count: usize| {
-        let parts: String =
+        let parts: Vec<String> =
             (1..=count).map(|number| format!("--b\r\nContent-Type: text/plain\r\n\r\npart {number}\r\n")).collect();
-        let body = format!("{parts}--b--\r\n");
+        let body = format!("{}--b--\r\n", parts.concat());
         let mut client = Client::connect(mock.address);
         let head = format!("Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n", body.len());
         client.write(format!("POST {url} HTTP/1.1\r\nHost: x\r\n{head}{body}").as_bytes());
