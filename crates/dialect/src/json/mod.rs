@@ -14,6 +14,7 @@ mod pattern;
 mod text;
 mod text_digest;
 mod tree;
+mod tree_node;
 mod tree_parser;
 
 use serde_json::Value;

@@ -7,7 +7,8 @@ use std::slice;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value, map};
 
-use super::tree::{JsonTree, TreeChildren, TreeKind, TreeValue};
+use super::tree::{JsonTree, TreeChildren, TreeValue};
+use super::tree_node::TreeKind;
 
 /// A JSON value of a document that lives for `'a`.
 #[derive(Clone, Copy)]

@@ -6,6 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::tree_node::{TreeKind, TreeNode};
 use super::tree_parser;
 
 /// A read-only JSON document.
@@ -19,33 +20,11 @@ pub struct JsonTree {
     nodes: Box<[TreeNode]>,
 }
 
-/// A value, or the name of a member that stands before its value.
-#[derive(Clone, Copy)]
-pub(super) struct TreeNode {
-    /// Offset of the first byte in the text. The byte tells the kind of the value.
-    pub(super) start: u32,
-    /// Number of nodes of a list or object, itself included; number of bytes of a scalar, without
-    /// quotes.
-    pub(super) extent: u32,
-}
-
 /// A value of a [`JsonTree`].
 #[derive(Clone, Copy)]
 pub(super) struct TreeValue<'a> {
     pub(super) tree: &'a JsonTree,
     pub(super) at: u32,
-}
-
-/// The kind of a value of a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TreeKind {
-    Null,
-    False,
-    True,
-    Number,
-    String,
-    Array,
-    Object,
 }
 
 /// The items of a list of a tree, or the names and values of an object in turns.
@@ -78,25 +57,6 @@ impl JsonTree {
 impl fmt::Debug for JsonTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonTree").field("nodes", &self.nodes.len()).finish_non_exhaustive()
-    }
-}
-
-impl TreeKind {
-    /// Returns the kind of the value that begins with this byte.
-    pub(super) fn of(first: u8) -> Self {
-        match first {
-            b'n' => Self::Null,
-            b'f' => Self::False,
-            b't' => Self::True,
-            b'"' => Self::String,
-            b'[' => Self::Array,
-            b'{' => Self::Object,
-            _ => Self::Number,
-        }
-    }
-
-    pub(super) fn is_container(self) -> bool {
-        matches!(self, Self::Array | Self::Object)
     }
 }
 

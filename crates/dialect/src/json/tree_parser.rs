@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::tree::{TreeKind, TreeNode};
+use super::tree_node::{TreeKind, TreeNode};
 
 /// Returns the nodes of a JSON text; `None` if it is not JSON, or is longer than 4 GiB.
 pub(super) fn parse(text: &str) -> Option<Box<[TreeNode]>> {
