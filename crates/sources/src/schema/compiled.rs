@@ -22,7 +22,7 @@ impl CompiledSchema {
 
     /// Returns true if a value is valid. An evaluation that exceeds its limit is not.
     pub(crate) fn allows(&self, value: &Value) -> bool {
-        self.evaluator.matches(Some(value), &value.to_string()) == MatchOutcome::Match
+        self.evaluator.matches(Some(value.into()), &value.to_string()) == MatchOutcome::Match
     }
 
     /// Returns true if every value is valid.
