@@ -2,15 +2,19 @@
 //!
 //! A call whose stretch is s progresses at the rate 1 / s. With m calls in service and k cores:
 //! - `slowdown: b`, as measured: s = 1 + b (max(1, m / k) - 1);
-//! - `cpu: p`: s = 1 + p (u - 1), where u is the stretch of the part that needs a core. u is at
-//!   least 1, at least (1 + the sum of the shares of the others) / k, which is what a call finds at
-//!   the cores, and at least the value at which all calls together need no more than k cores.
+//! - `cpu: p`: the stretch in a closed network of the cores and a delay, see
+//!   [`core_sharing`](super::core_sharing).
 //!
-//! The first two bounds of u are one step of mean value analysis (Reiser and Lavenberg, JACM 1980)
-//! of a core with delays beside it, the last one is its fluid limit: without it, many calls with
-//! small shares would get more work out of the cores than there is.
+//! Above 63 calls or 8 cores a `cpu: p` has bounds instead: s = 1 + p (u - 1), where u, the stretch
+//! of the part that needs a core, is at least 1, at least (1 + the sum of the shares of the others)
+//! / k, which is what a call finds at the cores, and at least the value at which all calls together
+//! need no more than k cores. The first two are one step of mean value analysis (Reiser and
+//! Lavenberg, JACM 1980), the last one is its fluid limit: without it, many calls with small shares
+//! would get more work out of the cores than there is.
 
 use std::time::Duration;
+
+use super::core_sharing;
 
 /// The part of a call's demand that the other calls in service disturb.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,24 +82,63 @@ impl ClassLoad {
         Self { contention, count: 0, stretch: 1.0 }
     }
 
+    /// Returns the share by which a call of the class disturbs those that need a core.
+    pub(super) fn share(&self, cores: f64) -> f64 {
+        self.contention.share(Some(cores))
+    }
+
+    fn needs_core(&self) -> bool {
+        self.count > 0 && matches!(self.contention, Contention::Cpu(_))
+    }
+
     /// Returns the share of the demand that needs a core.
     fn cpu(&self) -> f64 {
         if let Contention::Cpu(share) = self.contention { share } else { 0.0 }
     }
 }
 
+/// Returns the time that a unit of demand takes in each class, given the contention of the classes
+/// and how many calls of each are in service.
+pub fn stretches(classes: &[(Contention, usize)], cores: Option<f64>) -> Vec<f64> {
+    let load = |(contention, count): &(Contention, usize)| ClassLoad { count: *count, ..ClassLoad::new(*contention) };
+    let mut loads: Vec<_> = classes.iter().map(load).collect();
+    update_stretches(&mut loads, cores);
+    loads.iter().map(|load| load.stretch).collect()
+}
+
 /// Sets the stretch of each class; `slowdown` counts as on one core if there are no `cores`.
 pub(super) fn update_stretches(loads: &mut [ClassLoad], cores: Option<f64>) {
-    let count = cores.unwrap_or(1.0);
-    let calls = loads.iter().map(|load| load.count).sum::<usize>() as f64;
-    let shares: f64 = loads.iter().map(|load| load.count as f64 * load.contention.share(cores)).sum();
-    let fluid = if cores.is_some() { fluid_stretch(loads, count, shares) } else { 1.0 };
+    let calls = loads.iter().map(|load| load.count).sum::<usize>();
+    if let Some(cores) = cores.filter(|_| loads.iter().any(ClassLoad::needs_core)) {
+        let is_exact = calls <= core_sharing::MAX_EXACT_CALLS;
+        if cores < core_sharing::MAX_EXACT_CORES as f64 + 1.0 {
+            core_sharing::set_stretches(loads, cores);
+            if !is_exact {
+                raise_to_bounds(loads, cores);
+            }
+        } else {
+            loads.iter_mut().for_each(|load| load.stretch = 1.0);
+            raise_to_bounds(loads, cores);
+        }
+    }
+    let crowding = (calls as f64 / cores.unwrap_or(1.0)).max(1.0);
     for load in loads {
-        load.stretch = match load.contention {
-            Contention::Slowdown(share) => 1.0 + share * ((calls / count).max(1.0) - 1.0),
-            Contention::Cpu(_) if cores.is_none() => 1.0,
-            Contention::Cpu(share) => 1.0 + share * (((1.0 + shares - share) / count).max(fluid) - 1.0),
-        };
+        match load.contention {
+            Contention::Slowdown(share) => load.stretch = 1.0 + share * (crowding - 1.0),
+            Contention::Cpu(_) if cores.is_none() => load.stretch = 1.0,
+            Contention::Cpu(_) => {}
+        }
+    }
+}
+
+/// Raises the stretch of each class to its lower bounds.
+fn raise_to_bounds(loads: &mut [ClassLoad], cores: f64) {
+    let shares: f64 = loads.iter().map(|load| load.count as f64 * load.share(cores)).sum();
+    let fluid = fluid_stretch(loads, cores, shares);
+    for load in loads {
+        let share = load.share(cores);
+        let bound = 1.0 + share * (((1.0 + shares - share) / cores).max(fluid) - 1.0);
+        load.stretch = load.stretch.max(bound);
     }
 }
 
@@ -135,15 +178,6 @@ mod tests {
 
     use super::*;
 
-    fn stretches(cores: Option<f64>, calls: &[(Contention, usize)]) -> Vec<f64> {
-        let mut loads: Vec<_> = calls
-            .iter()
-            .map(|(contention, count)| ClassLoad { count: *count, ..ClassLoad::new(*contention) })
-            .collect();
-        update_stretches(&mut loads, cores);
-        loads.iter().map(|load| load.stretch).collect()
-    }
-
     #[test]
     fn stretches_follow_their_formulas() {
         let (cpu, slowdown) = (Contention::Cpu, Contention::Slowdown);
@@ -155,15 +189,17 @@ mod tests {
             (None, vec![(cpu(1.0), 9)], vec![1.0]),
             (Some(1.0), vec![(cpu(0.5), 2)], vec![1.25]),
             (Some(1.0), vec![(cpu(0.5), 1), (cpu(0.25), 1)], vec![1.125, 1.125]),
-            // six calls that need a core for half of their time keep it busy
-            (Some(1.0), vec![(cpu(0.5), 6)], vec![3.0]),
+            // the third call finds both of the others at the core with probability 1/5
+            (Some(1.0), vec![(cpu(0.5), 3)], vec![1.6]),
+            // many calls that need a core for half of their time keep it busy
+            (Some(1.0), vec![(cpu(0.5), 600)], vec![300.0]),
             // a core of half the speed
             (Some(0.5), vec![(cpu(0.4), 1)], vec![1.4]),
             (None, vec![(slowdown(0.1), 4)], vec![1.3]),
             (Some(2.0), vec![(slowdown(0.5), 4), (slowdown(0.0), 4)], vec![2.5, 1.0]),
             (Some(1.0), vec![(slowdown(0.5), 1), (cpu(1.0), 1)], vec![1.5, 1.5]),
         ] {
-            let found = stretches(cores, &calls);
+            let found = stretches(&calls, cores);
             for (found, expected) in found.iter().zip(&expected) {
                 assert!((found - expected).abs() < 1e-9, "{cores:?} {calls:?}: {found}, not {expected}");
             }
@@ -179,12 +215,12 @@ mod tests {
             more in 0..6usize,
         ) {
             let classes: Vec<_> = calls.iter().map(|(cpu, count)| (Contention::Cpu(*cpu), *count)).collect();
-            let before = stretches(Some(cores), &classes);
+            let before = stretches(&classes, Some(cores));
             let used: f64 = calls.iter().zip(&before).map(|((cpu, count), stretch)| *count as f64 * cpu / stretch).sum();
             prop_assert!(used <= cores * (1.0 + 1e-9), "{} of {}", used, cores);
             let mut more_calls = classes.clone();
             more_calls[more % classes.len()].1 += 1;
-            for ((before, after), (_, count)) in before.iter().zip(stretches(Some(cores), &more_calls)).zip(&classes) {
+            for ((before, after), (_, count)) in before.iter().zip(stretches(&more_calls, Some(cores))).zip(&classes) {
                 prop_assert!(*count == 0 || after >= before * (1.0 - 1e-9), "{} then {}", before, after);
             }
         }

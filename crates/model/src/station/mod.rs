@@ -23,6 +23,7 @@
 
 mod bucket;
 mod contention;
+mod core_sharing;
 mod fifo;
 mod finish_tree;
 mod finished_jobs;
@@ -37,7 +38,7 @@ mod stalls;
 use std::num::NonZeroU32;
 
 pub use bucket::{TokenBucket, TokenRate};
-pub use contention::{Contention, Work};
+pub use contention::{Contention, Work, stretches};
 pub use rate_curve::{RateCurve, RateCurveError};
 pub use sim_time::SimTime;
 pub use simulation::{simulate, simulate_in, simulate_tandem};

@@ -16,35 +16,6 @@ fn layered((workers, cores): Limits, queue: Queue) -> Capacity {
     Capacity::Layered { workers: workers.map(some), cores, queue }
 }
 
-/// Returns the stretch of one of the calls in service by the formulas, without classes.
-fn stretch(call: usize, inside: &[Contention], cores: Option<f64>) -> f64 {
-    let count = cores.unwrap_or(1.0);
-    let shares: Vec<f64> = inside.iter().map(|contention| contention.share(cores)).collect();
-    let others = shares.iter().sum::<f64>() - shares[call];
-    match inside[call] {
-        Contention::Slowdown(share) => 1.0 + share * ((inside.len() as f64 / count).max(1.0) - 1.0),
-        Contention::Cpu(_) if cores.is_none() => 1.0,
-        Contention::Cpu(share) => {
-            let used = |stretch: f64| -> f64 {
-                let cpu = inside.iter().map(|other| if let Contention::Cpu(cpu) = other { *cpu } else { 0.0 });
-                cpu.map(|cpu| cpu / (1.0 + cpu * (stretch - 1.0))).sum()
-            };
-            // the least stretch at which the cores suffice, by bisection
-            let (mut low, mut high) = (1.0, 1.0 + 2.0 * inside.len() as f64 / count);
-            for _ in 0..60 {
-                let middle = f64::midpoint(low, high);
-                if used(middle) > count {
-                    low = middle;
-                } else {
-                    high = middle;
-                }
-            }
-            let fluid = if used(1.0) > count { high } else { 1.0 };
-            1.0 + share * (((1.0 + others) / count).max(fluid) - 1.0)
-        }
-    }
-}
-
 /// Simulates a pool by the remaining work of each call, from event to event. A change of the limits
 /// and a call that goes away are events too.
 struct NaivePool<'c> {
@@ -92,8 +63,9 @@ impl<'c> NaivePool<'c> {
     fn advance_to(&mut self, until: f64) {
         loop {
             let contentions: Vec<_> = self.inside.iter().map(|(call, _)| self.calls[*call].2).collect();
-            let stretches: Vec<_> =
-                (0..contentions.len()).map(|call| stretch(call, &contentions, self.limits.1)).collect();
+            // each call is a class of its own
+            let classes: Vec<_> = contentions.iter().map(|one| (*one, 1)).collect();
+            let stretches = stretches(&classes, self.limits.1);
             let ends = self.inside.iter().zip(&stretches).map(|((_, left), stretch)| self.now + left * stretch);
             let departure = ends.fold(f64::INFINITY, f64::min);
             let next = departure.min(until);
