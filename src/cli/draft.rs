@@ -3,13 +3,15 @@
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Args;
 
 use super::{Exit, Failure, print_diagnostics, print_line, print_note};
 use standin_learn::draft::write::{self, WriteSummary};
-use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, StubDraft, verify};
+use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, ReplayCheck, StubDraft, verify};
+use standin_stub::Stub;
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
 use standin_tape::{self, TapeBodies, TapeCondition, TapeReader};
@@ -57,7 +59,8 @@ pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool) -> Result<Exit
     let mut drafter = Drafter::new(bodies, max_stubs);
     for (path, mut reader) in tapes {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        drafter.begin(&format!("tapes/{name}"), &reader.head().target.clone());
+        let head = reader.head().clone();
+        drafter.begin(&format!("tapes/{name}"), &head.target, head.started_unix_ms);
         for exchange in reader.by_ref() {
             let unreadable = |error| Failure::broken(format!("cannot read `{}`: {error}", path.display()));
             drafter.add(&exchange.map_err(unreadable)?);
@@ -190,9 +193,11 @@ fn verify(draft: &StubDraft, folder: &Path, bodies: impl Fn(&str) -> Option<Byte
         let message = "the stubs have defects, so that it was not tried whether they answer the recorded calls";
         return Err(Failure::check_failed(message).help("fix them and draft again"));
     }
-    let mismatches = verify::mismatches(draft, loaded.stubs, bodies);
+    let replayed = loaded.stubs.clone();
+    let mismatches = verify::mismatches(draft, loaded.stubs, &bodies);
     let tried = draft.calls.len();
     print_line(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - mismatches.len()));
+    replay(folder, replayed, &bodies)?;
     for mismatch in mismatches.iter().take(MAX_LISTED) {
         let by: &dyn Display = match &mismatch.answered_by {
             Some(stub) => stub,
@@ -204,6 +209,23 @@ fn verify(draft: &StubDraft, folder: &Path, bodies: impl Fn(&str) -> Option<Byte
         print_line(&format!("  and {} more", mismatches.len() - MAX_LISTED));
     }
     Ok(Exit::Success)
+}
+
+/// Sends all calls of the tapes to the stubs, and prints how many get the recorded answer.
+fn replay(folder: &Path, stubs: Vec<Arc<Stub>>, bodies: impl Fn(&str) -> Option<Bytes>) -> Result<(), Failure> {
+    let mut check = ReplayCheck::new(stubs, bodies);
+    for (path, reader) in open_tapes(folder)? {
+        if !reader.head().bodies {
+            continue;
+        }
+        check.begin();
+        for exchange in reader {
+            let unreadable = |error| Failure::broken(format!("cannot read `{}`: {error}", path.display()));
+            check.add(&exchange.map_err(unreadable)?);
+        }
+    }
+    print_line(&format!("  {}", check.finish().to_string().replace('\n', "\n  ")));
+    Ok(())
 }
 
 /// Maximum number of calls, or of files of one kind, that are listed.

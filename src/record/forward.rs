@@ -132,6 +132,7 @@ fn begin_download(
     call.connection = Some(connection);
     if let Some(record) = call.record.as_mut().filter(|_| recorder.tape.is_some()) {
         record.response_head = Some((parts.status, HeaderBlock::of(&parts.headers)));
+        record.reason = parts.extensions.get().cloned();
     }
     let timeout = recorder.timeout;
     Response::from_parts(parts, DownloadBody::new(body, Download { call, timeout, tasks }, timeout))

@@ -49,6 +49,7 @@ impl InFlightCall {
             request_headers: recorder.tape.as_ref().map(|_| HeaderBlock::of(&parts.headers)).unwrap_or_default(),
             request_body: None,
             response_head: None,
+            reason: None,
             response_body: BodyCapture::new(&recorder.capture_budget),
             failure: None,
             times: ExchangeTimes::default(),

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 use super::capture::BodyCapture;
 use super::header_block::HeaderBlock;
@@ -35,6 +36,8 @@ pub(super) struct RecordedCall {
     pub(super) request_headers: HeaderBlock,
     pub(super) request_body: Option<BodyCapture>,
     pub(super) response_head: Option<(StatusCode, HeaderBlock)>,
+    /// Status text of the response, if it is not the usual one.
+    pub(super) reason: Option<ReasonPhrase>,
     pub(super) response_body: BodyCapture,
     pub(super) failure: Option<ExchangeFailure>,
     pub(super) times: ExchangeTimes,
@@ -319,7 +322,8 @@ impl TapeWriterTask {
         let response = match &record.response_head {
             Some((status, _)) => {
                 let body = self.append_body(Some(&record.response_body), &answer)?;
-                Some(ExchangeResponse { status: status.as_u16(), headers: answer.headers, body })
+                let reason = record.reason.as_ref().map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned());
+                Some(ExchangeResponse { status: status.as_u16(), reason, headers: answer.headers, body })
             }
             None => None,
         };

@@ -275,7 +275,7 @@ impl ReplayedCall {
             number: self.number,
             operation: original.operation.clone(),
             request: original.request.clone(),
-            response: self.status.map(|status| ExchangeResponse { status, headers: Vec::new(), body }),
+            response: self.status.map(|status| ExchangeResponse { status, reason: None, headers: Vec::new(), body }),
             failure: self.failure.clone(),
             times: self.times.clone(),
             in_flight: self.in_flight,

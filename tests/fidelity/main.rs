@@ -135,7 +135,7 @@ fn call(number: u64, at: f64, url: &str) -> Exchange {
         number,
         operation: None,
         request: ExchangeRequest { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
-        response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
+        response: Some(ExchangeResponse { status: 200, reason: None, headers: Vec::new(), body: None }),
         failure: None,
         times: ExchangeTimes {
             received: at,

@@ -50,7 +50,7 @@ fn tape(folder: &Path, name: &str, said: &[Said<'_>], bodies: bool) {
             exchange.request.headers = pairs(&[("content-type", "application/json")]);
         }
         exchange.response =
-            Some(ExchangeResponse { status: said.status, headers: pairs(said.headers), body: answered });
+            Some(ExchangeResponse { status: said.status, reason: None, headers: pairs(said.headers), body: answered });
         writer.write(&exchange).expect("writable");
     }
     writer.finish(0, 0).expect("writable");

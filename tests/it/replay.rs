@@ -111,7 +111,7 @@ pub(crate) fn exchange(method: &str, url: &str, at: Duration, latency: Duration)
         number: 1,
         operation: None,
         request: ExchangeRequest { method: method.to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
-        response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
+        response: Some(ExchangeResponse { status: 200, reason: None, headers: Vec::new(), body: None }),
         failure: None,
         times: ExchangeTimes {
             received: sent,

@@ -56,6 +56,9 @@ pub struct ExchangeRequest {
 pub struct ExchangeResponse {
     /// Status code of the response.
     pub status: u16,
+    /// Status text, if it is not the usual one of the status code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Header names and values in their order, redacted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,

@@ -31,7 +31,7 @@ pub use bodies::{TapeBodies, pack_path};
 pub use reader::{BrokenLine, TapeCondition, TapeError, TapeReader};
 pub use recording::{LoadedTape, REPLAY_NOTE, busiest_second, is_error};
 pub use redaction::{DEFAULT_SECRET_KEYS, PlainMessage, RedactedMessage, RedactionRules, Redactor};
-pub use redaction::{REDACTED_PREFIX, is_redacted, redaction_marker, split_at_redactions};
+pub use redaction::{REDACTED_PREFIX, is_redacted, redaction_marker, split_at_redactions, with_stand_ins};
 pub use writer::TapeWriter;
 pub use writer::to_hex;
 

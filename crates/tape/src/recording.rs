@@ -127,7 +127,7 @@ mod tests {
                 headers: headers.clone(),
                 body: None,
             },
-            response: Some(ExchangeResponse { status: 200, headers: headers.clone(), body: None }),
+            response: Some(ExchangeResponse { status: 200, reason: None, headers: headers.clone(), body: None }),
             failure: None,
             times: ExchangeTimes::default(),
             in_flight: 1,

@@ -13,7 +13,7 @@ fn exchange(number: u64) -> Exchange {
             headers: Vec::new(),
             body: None,
         },
-        response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
+        response: Some(ExchangeResponse { status: 200, reason: None, headers: Vec::new(), body: None }),
         failure: None,
         times: ExchangeTimes { received: number, sent: Some(number + 1), ..ExchangeTimes::default() },
         in_flight: 1,

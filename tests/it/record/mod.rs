@@ -2,6 +2,7 @@
 //! service, and the tape.
 
 mod ends;
+mod judge;
 mod protection;
 mod ramp;
 mod secrets;

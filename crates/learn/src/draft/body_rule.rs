@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::field_rules::FieldRules;
 use super::java_numbers::survive_java;
+use super::volatile_fields::{FieldPlace, xml_values};
 use standin_dialect::json::{digest, digest_ignoring_order};
+use standin_dialect::xml::Document;
 use standin_stub::call::Call;
 use standin_tape::{is_redacted, split_at_redactions};
 
@@ -19,6 +21,8 @@ pub(super) enum BodyRule {
     Form(FieldRules),
     Json(Value),
     Text(String),
+    /// An XML document, with placeholders where any value matches.
+    Xml(String),
     /// The text around secrets.
     TextAround(Vec<String>),
 }
@@ -45,6 +49,12 @@ impl BodyRule {
         {
             return (Self::Json(document), false);
         }
+        if let Some(text) = call.text().filter(|text| is_text(body, text))
+            && (kind.contains("xml") || text.trim_start().starts_with('<'))
+            && let Some(document) = xml(text)
+        {
+            return (Self::Xml(document), false);
+        }
         let Some(text) = call.text().filter(|text| is_text(body, text)) else {
             // a secret within bytes: no more than that there are bytes could be asked
             return if secret { (Self::Nothing, true) } else { (Self::Binary(body.to_vec()), false) };
@@ -53,6 +63,34 @@ impl BodyRule {
             return (Self::TextAround(split_at_redactions(text).into_iter().map(str::to_owned).collect()), false);
         }
         (Self::Text(text.to_owned()), false)
+    }
+
+    /// Lets any value match in these fields.
+    pub(super) fn mask(&mut self, places: &[FieldPlace]) {
+        match self {
+            Self::Form(form) => {
+                for place in places {
+                    if let FieldPlace::Form(name) = place {
+                        form.mask(name);
+                    }
+                }
+            }
+            Self::Json(document) => {
+                for place in places {
+                    if let FieldPlace::Json(pointer) = place {
+                        mask_json(document, pointer);
+                    }
+                }
+            }
+            Self::Xml(text) => {
+                let places = places.iter().filter_map(|place| match place {
+                    FieldPlace::Xml(place) => Some(*place),
+                    _ => None,
+                });
+                *text = with_any_xml(text, &places.collect::<Vec<_>>());
+            }
+            _ => {}
+        }
     }
 
     /// Returns how specific the rule is. A body that meets a rule may also meet less specific ones,
@@ -64,6 +102,7 @@ impl BodyRule {
             Self::Form(fields) => fields.weight(),
             Self::Json(document) => size(document),
             Self::Text(_) => 1 << 41,
+            Self::Xml(text) => (1 << 41) - text.matches(ANY_XML).count().min(1 << 20) as u64,
             Self::Binary(_) => 1 << 42,
         }
     }
@@ -81,6 +120,8 @@ impl BodyRule {
         match self {
             Self::Json(document) if in_any_order => format!("json {:016x}", digest_ignoring_order(document)),
             Self::Json(document) => format!("json {:016x}", digest(document)),
+            Self::Xml(text) if in_any_order => format!("xml {}", without_layout(text)),
+            Self::Xml(text) => format!("xml {text}"),
             other => other.json(true).to_string(),
         }
     }
@@ -101,11 +142,50 @@ impl BodyRule {
                 json!({ "equalToJson": expected, "ignoreArrayOrder": in_any_order, "ignoreExtraElements": true })
             }
             Self::Text(text) => json!({ "equalTo": text }),
+            Self::Xml(text) if text.contains(ANY_XML) => json!({ "equalToXml": text, "enablePlaceholders": true }),
+            Self::Xml(text) if in_any_order => json!({ "equalToXml": text }),
+            Self::Xml(text) => json!({ "equalTo": text }),
             Self::TextAround(parts) => {
                 let quoted: Vec<String> = parts.iter().map(|part| quote(part)).collect();
                 json!({ "matches": quoted.join("(?s:.+)") })
             }
         }
+    }
+}
+
+/// Returns an XML document with a placeholder for each value that held a secret; `None` if it is
+/// none, or if a secret is elsewhere in it.
+fn xml(text: &str) -> Option<String> {
+    if text.contains("${") {
+        return None;
+    }
+    Document::parse(text).ok()?;
+    let values = xml_values(text);
+    let secrets = values.iter().enumerate().filter(|(_, value)| is_redacted(&text[value.begin..value.end]));
+    let masked = with_any_xml(text, &secrets.map(|(place, _)| place).collect::<Vec<_>>());
+    (!is_redacted(&masked)).then_some(masked)
+}
+
+/// Returns an XML document with a placeholder for these of its values.
+fn with_any_xml(text: &str, places: &[usize]) -> String {
+    let mut masked = text.to_owned();
+    for (place, value) in xml_values(text).iter().enumerate().rev() {
+        if places.contains(&place) {
+            masked.replace_range(value.begin..value.end, ANY_XML);
+        }
+    }
+    masked
+}
+
+/// Returns an XML document without the white space around its tags.
+fn without_layout(text: &str) -> String {
+    text.split('<').map(str::trim).collect::<Vec<_>>().join("<")
+}
+
+/// Puts a placeholder in place of a value.
+fn mask_json(document: &mut Value, pointer: &str) {
+    if let Some(value) = document.pointer_mut(pointer) {
+        *value = if value.is_number() { ANY_NUMBER } else { ANY_STRING }.into();
     }
 }
 
@@ -131,7 +211,7 @@ fn size(document: &Value) -> u64 {
     match document {
         Value::Array(items) => 2 + items.iter().map(size).sum::<u64>(),
         Value::Object(members) => 2 + members.values().map(size).sum::<u64>(),
-        Value::String(text) if text == ANY_VALUE => 1,
+        Value::String(text) if text.starts_with("${json-unit.") => 1,
         _ => 2,
     }
 }
@@ -141,7 +221,7 @@ fn is_text(body: &[u8], text: &str) -> bool {
 }
 
 /// Returns a text as a Java pattern that only it matches.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     text.chars().fold(String::new(), |mut quoted, c| {
         if r"\.+*?()|[]{}^$".contains(c) {
             quoted.push('\\');
@@ -153,6 +233,13 @@ fn quote(text: &str) -> String {
 
 /// Placeholder that matches any JSON value.
 const ANY_VALUE: &str = "${json-unit.ignore}";
+
+/// Placeholders for any text and any number of a JSON document.
+const ANY_STRING: &str = "${json-unit.any-string}";
+const ANY_NUMBER: &str = "${json-unit.any-number}";
+
+/// Placeholder that matches any text of an XML document.
+const ANY_XML: &str = "${xmlunit.ignore}";
 
 /// Bodies that are longer are no reading for people, nor for a matcher under load.
 const MAX_BODY_BYTES: usize = 64 << 10;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use standin_tape::is_redacted;
 
-/// The values of each name; `None` where a secret was.
+/// The values of each name; `None` where a secret was, or where any value matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FieldRules(BTreeMap<String, Vec<Option<String>>>);
 
@@ -30,6 +30,21 @@ impl FieldRules {
     pub(super) fn have_twins(pairs: &[(String, String)]) -> bool {
         let mut seen = BTreeSet::new();
         pairs.iter().any(|pair| !is_redacted(&pair.1) && !seen.insert(pair))
+    }
+
+    /// Returns the names that have one value, which is no secret.
+    pub(super) fn single_values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|(name, values)| match values.as_slice() {
+            [Some(value)] => Some((name.as_str(), value.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Lets any value of a name match.
+    pub(super) fn mask(&mut self, name: &str) {
+        if let Some(values) = self.0.get_mut(name) {
+            *values = vec![None];
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -4,20 +4,28 @@
 //! most often. The same tapes give the same files, byte for byte. The draft's report lists what is
 //! left out.
 
+mod answer_template;
 mod body_rule;
+mod call_group;
 mod chosen_answer;
 mod field_rules;
+mod header_rules;
 mod java_numbers;
 mod names;
 mod operation;
 mod recorded_answer;
+mod replay_check;
 mod report;
 mod request_rule;
+mod sequence;
 mod unrecorded_ids;
 pub mod verify;
+mod volatile_fields;
+mod volatile_text;
 pub mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
@@ -25,8 +33,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use names::slug as file_stem;
+pub use replay_check::{MAX_LISTED_CALLS, MissReason, Misses, ReplayCheck, ReplayReport};
 pub use report::{DraftReport, LeftOut, OmittedCalls};
 
+use self::call_group::{AnswerKey, CallGroup, CallPlace, RequestHeaders};
 use self::operation::OperationDrafter;
 use self::request_rule::RequestRule;
 use standin_tape::exchange::{BodyRef, Exchange, ExchangeRequest, ExchangeResponse};
@@ -47,6 +57,9 @@ pub struct Drafter<'b> {
     known: HashMap<String, Result<usize, LeftOut>>,
     /// Hashes of bodies without their coding.
     decoded: HashMap<(String, String), String>,
+    headers: HashSet<Rc<RequestHeaders>>,
+    /// Names of request fields of which any value matches.
+    ignored: Vec<String>,
     report: DraftReport,
 }
 
@@ -89,37 +102,10 @@ pub struct DraftFile {
     pub bytes: Bytes,
 }
 
-/// Calls that a stub cannot tell apart.
-struct CallGroup {
-    rule: RequestRule,
-    sample: ExchangeRequest,
-    calls: u64,
-    answers: HashMap<AnswerKey, SeenAnswer>,
-}
-
-/// An answer that a group was given.
-struct SeenAnswer {
-    calls: u64,
-    /// When it was given last, counted in calls.
-    last: u64,
-    response: ExchangeResponse,
-    /// The tape that it was last seen on.
-    tape: usize,
-}
-
-/// The parts by which two answers are equal: ids and times in other headers differ from call to
-/// call.
-#[derive(PartialEq, Eq, Hash)]
-struct AnswerKey {
-    status: u16,
-    body: String,
-    content_type: Option<String>,
-    location: Option<String>,
-}
-
 struct DraftTape {
     name: String,
     target: String,
+    started_unix_ms: u64,
 }
 
 impl<'b> Drafter<'b> {
@@ -134,14 +120,23 @@ impl<'b> Drafter<'b> {
             by_key: HashMap::new(),
             known: HashMap::new(),
             decoded: HashMap::new(),
+            headers: HashSet::new(),
+            ignored: Vec::new(),
             report: DraftReport::default(),
         }
     }
 
+    /// Lets any value match in the request fields with this name: a parameter, or the member or
+    /// element of a body.
+    pub fn ignore_field(&mut self, name: &str) {
+        self.ignored.push(name.to_owned());
+    }
+
     /// Begins a tape: the exchanges that follow are from it. Of answers given as often, those of
     /// later tapes win.
-    pub fn begin(&mut self, name: &str, target: &str) {
-        self.tapes.push(DraftTape { name: name.to_owned(), target: target.to_owned() });
+    /// `started_unix_ms` is its time 0 in milliseconds since 1970.
+    pub fn begin(&mut self, name: &str, target: &str, started_unix_ms: u64) {
+        self.tapes.push(DraftTape { name: name.to_owned(), target: target.to_owned(), started_unix_ms });
     }
 
     /// Takes in an exchange.
@@ -157,6 +152,11 @@ impl<'b> Drafter<'b> {
     /// Returns the drafted stubs.
     pub fn finish(mut self) -> StubDraft {
         self.tell_orders_apart();
+        let groups = std::mem::take(&mut self.groups);
+        self.groups = volatile_fields::join(groups, &self.ignored, &*self.bodies, &mut self.report);
+        for group in &mut self.groups {
+            answer_template::apply(group, &*self.bodies);
+        }
         let calls = self.groups.iter().flat_map(|group| {
             let call = (group.rule.method.as_str(), group.rule.path.as_str());
             std::iter::repeat_n(call, usize::try_from(group.calls).unwrap_or(usize::MAX))
@@ -182,11 +182,18 @@ impl<'b> Drafter<'b> {
         }
         let place = self.group(&exchange.request)?;
         let kind = self.kind(response)?;
-        let (last, tape) = (self.report.calls, self.tapes.len().saturating_sub(1));
-        let group = &mut self.groups[place];
-        group.calls += 1;
-        let calls = 1 + group.answers.get(&kind).map_or(0, |seen| seen.calls);
-        group.answers.insert(kind, SeenAnswer { calls, last, response: response.clone(), tape });
+        let started_ms = self.tapes.last().map_or(0, |tape| tape.started_unix_ms);
+        let place = (
+            place,
+            CallPlace {
+                tape: self.tapes.len().saturating_sub(1),
+                number: self.report.calls,
+                at_ms: (started_ms + exchange.times.received / 1_000_000).try_into().unwrap_or(i64::MAX),
+            },
+        );
+        let headers = self.shared_headers(&exchange.request);
+        let (group, place) = place;
+        self.groups[group].add((&exchange.request, &headers), (kind, response), place);
         Ok(())
     }
 
@@ -216,7 +223,7 @@ impl<'b> Drafter<'b> {
         let next = self.groups.len();
         let place = *self.by_key.entry(rule.key(false)).or_insert(next);
         if place == next {
-            self.groups.push(CallGroup { rule, sample: request.clone(), calls: 0, answers: HashMap::new() });
+            self.groups.push(CallGroup::new(rule, request.clone()));
         }
         Ok(place)
     }
@@ -241,9 +248,19 @@ impl<'b> Drafter<'b> {
                 }
             }
         };
-        let header = |name| recorded_answer::header(response, name).map(str::to_owned);
-        let (content_type, location) = (header("content-type"), header("location"));
-        Ok(AnswerKey { status: response.status, body, content_type, location })
+        Ok(AnswerKey::of(response, body))
+    }
+
+    /// Returns the headers of a request. Equal ones are kept once, up to a limit.
+    fn shared_headers(&mut self, request: &ExchangeRequest) -> Rc<RequestHeaders> {
+        if let Some(known) = self.headers.get(&request.headers) {
+            return Rc::clone(known);
+        }
+        let shared = Rc::new(request.headers.clone());
+        if self.headers.len() < MAX_SHARED_HEADERS {
+            self.headers.insert(Rc::clone(&shared));
+        }
+        shared
     }
 
     /// Lists count in order where recorded bodies differ in nothing else.
@@ -275,6 +292,9 @@ fn sha256(bytes: &[u8]) -> String {
 fn digest8(bytes: &[u8]) -> String {
     sha256(bytes)[..8].to_owned()
 }
+
+/// Distinct sets of request headers that are kept once; further ones are kept for each call.
+const MAX_SHARED_HEADERS: usize = 10_000;
 
 /// Stubs for recorded calls that an operation has unless another number is asked for.
 pub const DEFAULT_MAX_STUBS: usize = 1_000;

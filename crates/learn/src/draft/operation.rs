@@ -12,7 +12,8 @@ use super::recorded_answer::RecordedAnswer;
 use super::report::{DraftReport, LeftOut};
 use super::unrecorded_ids::{self, IdStub};
 use super::write::with_hashes;
-use super::{CallGroup, DraftFile, DraftMappingFile, DraftTape, body, names};
+use super::call_group::CallGroup;
+use super::{DraftFile, DraftMappingFile, DraftTape, body, digest8, header_rules, names};
 use standin_tape::exchange::ExchangeRequest;
 
 /// The inputs for the stubs of one operation.
@@ -46,13 +47,13 @@ impl OperationDrafter<'_> {
         // of stubs of one priority the later is tried first: those that ask more come last
         let place = |chosen: &ChosenAnswer<'_>| {
             let rule = &chosen.group.rule;
-            (rule.weight(), rule.label(), rule.identity())
+            (rule.weight(), chosen.headers.len(), rule.label(), chosen.identity())
         };
         all_chosen.sort_by_cached_key(place);
         if all_chosen.len() > self.most {
-            all_chosen.sort_by_key(|chosen| Reverse(chosen.group.calls));
+            all_chosen.sort_by_key(|chosen| Reverse(chosen.group.calls)); // the steps of a sequence stay together
             for chosen in all_chosen.split_off(self.most) {
-                report.note(LeftOut::Capped, chosen.seen.calls, self.name);
+                report.note(LeftOut::Capped, chosen.calls, self.name);
             }
             all_chosen.sort_by_cached_key(place);
         }
@@ -62,17 +63,17 @@ impl OperationDrafter<'_> {
         for chosen in &all_chosen {
             let Some(answer) = self.answer(chosen) else {
                 // the other answers of the group are counted already
-                report.note(LeftOut::NoBody, chosen.seen.calls, self.name);
+                report.note(LeftOut::NoBody, chosen.calls, self.name);
                 continue;
             };
             let rule = &chosen.group.rule;
-            let id = names::id(&rule.identity());
+            let id = names::id(&chosen.identity());
             let priority = rule.has_secret_path.then_some(SECRET_PATH_PRIORITY);
             let (response, file) = answer.json(&slug);
             bodies.extend(file.map(|file| (file.name, file.bytes)));
-            let stub = StubParts { id, name: &rule.label(), priority, request: rule.json(), response };
+            let stub = StubParts { id, name: &rule.label(), priority, request: request(chosen), response };
             mappings.push(self.mapping(stub, chosen));
-            calls.push((chosen.group.sample.clone(), id));
+            calls.push((chosen.request.clone(), id));
             self.remark(chosen, &answer, report);
         }
         for IdStub { name, request, priority, chosen } in &templates {
@@ -98,7 +99,10 @@ impl OperationDrafter<'_> {
         let response = &chosen.seen.response;
         let raw = body(response.body.as_ref(), self.bodies)?;
         let to_head = chosen.group.rule.method == "HEAD";
-        Some(RecordedAnswer::of(response, raw, to_head))
+        let template = chosen.seen.template.clone();
+        let mut answer = RecordedAnswer::of(response, raw, to_head);
+        answer.template = template;
+        Some(answer)
     }
 
     /// Returns the mapping of a stub, with the tape and the number of calls that it is from.
@@ -110,16 +114,22 @@ impl OperationDrafter<'_> {
         mapping.extend(priority.map(|priority| ("priority".to_owned(), priority.into())));
         mapping.insert("request".to_owned(), request);
         mapping.insert("response".to_owned(), response);
+        if let Some(step) = chosen.step.as_ref().filter(|_| priority.is_none_or(|priority| priority < unrecorded_ids::ID_STUB_PRIORITY)) {
+            step.add_to(&mut mapping, &scenario(self.name, chosen));
+        }
         let tape = self.tapes.get(chosen.seen.tape).map_or("", |tape| tape.name.as_str());
-        let draft = json!({ "tape": tape, "recorded": chosen.seen.calls });
+        let draft = json!({ "tape": tape, "recorded": chosen.calls });
         mapping.insert("metadata".to_owned(), json!({ "standin": { "draft": draft } }));
         mapping
     }
 
     fn remark(&self, chosen: &ChosenAnswer<'_>, answer: &RecordedAnswer, report: &mut DraftReport) {
-        let calls = chosen.group.calls;
+        let calls = chosen.calls;
         if chosen.group.rule.is_loose {
             report.note(LeftOut::LooseBody, calls, self.name);
+        }
+        if answer.template.is_some() {
+            report.note(LeftOut::Template, calls, self.name);
         }
         if answer.lacks_secrets {
             report.note(LeftOut::SecretHeader, calls, self.name);
@@ -128,6 +138,21 @@ impl OperationDrafter<'_> {
             report.note(LeftOut::NamesTarget, calls, self.name);
         }
     }
+}
+
+/// Returns the request pattern of the stub of an answer.
+fn request(chosen: &ChosenAnswer<'_>) -> Value {
+    let mut request = chosen.group.rule.json();
+    if let Value::Object(members) = &mut request {
+        header_rules::add_to(members, &chosen.headers);
+    }
+    request
+}
+
+/// Returns the name of the scenario of a sequence.
+fn scenario(operation: &str, chosen: &ChosenAnswer<'_>) -> String {
+    let all = ChosenAnswer { step: None, ..chosen.clone() };
+    format!("{}-{}", names::slug(operation), digest8(all.identity().as_bytes()))
 }
 
 /// A stub for a path that held a secret takes any text there: literal paths come first.

@@ -3,13 +3,15 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::answer_template::AnswerTemplate;
 use super::java_numbers::survive_java;
+use super::volatile_text::TRANSFORMER;
 use super::{DraftFile, digest8};
 use standin_coding::ContentCoding;
 use standin_tape::exchange::ExchangeResponse;
-use standin_tape::is_redacted;
+use standin_tape::{is_redacted, with_stand_ins};
 
 /// A recorded answer as a stub gives it.
 #[derive(Clone, Debug)]
@@ -18,7 +20,11 @@ pub(super) struct RecordedAnswer {
     /// Names as first spelt, each with its values.
     headers: Vec<(String, Vec<String>)>,
     pub(super) body: Bytes,
-    /// True if headers were removed because they held a secret.
+    /// Status text, if it is not the usual one.
+    pub(super) reason: Option<String>,
+    /// Template that gives the body and some headers.
+    pub(super) template: Option<AnswerTemplate>,
+    /// True if a header held a secret, in whose place it has another value.
     pub(super) lacks_secrets: bool,
 }
 
@@ -34,7 +40,7 @@ impl RecordedAnswer {
             .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
             .flat_map(|(_, value)| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
             .collect();
-        let mut answer = Self { status: response.status, headers: Vec::new(), body: raw, lacks_secrets: false };
+        let mut answer = Self { status: response.status, headers: Vec::new(), body: raw, reason: unusual_reason(response), template: None, lacks_secrets: false };
         for (name, value) in &response.headers {
             let lower = name.to_ascii_lowercase();
             let is_coding = lower == "content-encoding" && decoded.is_some();
@@ -43,9 +49,10 @@ impl RecordedAnswer {
             if is_left_out && !is_of_head {
                 continue;
             }
-            if is_redacted(value) {
-                answer.lacks_secrets = true;
-            } else if HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok() {
+            let is_secret = is_redacted(value);
+            let value = &*with_stand_ins(value);
+            answer.lacks_secrets |= is_secret;
+            if HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok() {
                 answer.add(name, value);
             }
         }
@@ -53,6 +60,11 @@ impl RecordedAnswer {
             answer.body = decoded;
         }
         answer
+    }
+
+    /// Returns the names as first spelt, each with its values.
+    pub(super) fn headers(&self) -> &[(String, Vec<String>)] {
+        &self.headers
     }
 
     /// Returns true if the text is in a header or the body.
@@ -66,16 +78,27 @@ impl RecordedAnswer {
     pub(super) fn json(&self, slug: &str) -> (Value, Option<DraftFile>) {
         let mut response = Map::new();
         response.insert("status".to_owned(), self.status.into());
+        response.extend(self.reason.clone().map(|reason| ("statusMessage".to_owned(), reason.into())));
         let headers: Map<String, Value> = self
             .headers
             .iter()
             .map(|(name, values)| {
+                if let Some(template) = self.template.as_ref().and_then(|all| all.header(name)) {
+                    return (name.clone(), template.into());
+                }
                 let value = if values.len() == 1 { values[0].clone().into() } else { values.clone().into() };
                 (name.clone(), value)
             })
             .collect();
         if !headers.is_empty() {
             response.insert("headers".to_owned(), headers.into());
+        }
+        if let Some(template) = &self.template {
+            if !template.body.is_empty() {
+                response.insert("body".to_owned(), template.body.clone().into());
+            }
+            response.insert("transformers".to_owned(), json!([TRANSFORMER]));
+            return (response.into(), None);
         }
         let file = match self.inline() {
             _ if self.body.is_empty() => None,
@@ -104,8 +127,8 @@ impl RecordedAnswer {
         found.and_then(|(_, values)| values.first()).map_or_else(String::new, |value| value.to_ascii_lowercase())
     }
 
-    /// Returns a body that can stand in the mapping: as JSON if it would be written unchanged,
-    /// except for white space.
+    /// Returns a body that can stand in the mapping: as JSON if it would be written unchanged, byte
+    /// for byte.
     fn inline(&self) -> Option<(&'static str, Value)> {
         let text = std::str::from_utf8(&self.body).ok().filter(|text| text.len() <= MAX_INLINE_BYTES)?;
         let shows = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
@@ -115,7 +138,7 @@ impl RecordedAnswer {
         let document = serde_json::from_str::<Value>(text).ok().filter(|document| {
             (document.is_object() || document.is_array())
                 && survive_java(document)
-                && without_space(text) == serde_json::to_string(document).unwrap_or_default()
+                && serde_json::to_string(document).is_ok_and(|written| written == text)
         });
         Some(document.map_or_else(|| ("body", text.into()), |document| ("jsonBody", document)))
     }
@@ -126,6 +149,12 @@ impl RecordedAnswer {
         let known = EXTENSIONS.iter().find(|(part, _)| kind.ends_with(part));
         known.map_or(if kind.starts_with("text/") { "txt" } else { "bin" }, |(_, extension)| extension)
     }
+}
+
+/// Returns the status text of a response, if it is not that of the status code.
+fn unusual_reason(response: &ExchangeResponse) -> Option<String> {
+    let usual = http::StatusCode::from_u16(response.status).ok().and_then(|status| status.canonical_reason());
+    response.reason.clone().filter(|reason| Some(reason.as_str()) != usual)
 }
 
 /// Returns the first value of a header.
@@ -148,21 +177,6 @@ pub(super) fn decode(raw: &Bytes, coding: &str) -> Option<Bytes> {
             decoded(ContentCoding::Deflate).or_else(|| std::str::from_utf8(raw).is_ok().then(|| raw.clone()))
         }
     }
-}
-
-/// Returns a JSON text without the white space between its parts.
-fn without_space(text: &str) -> String {
-    let (mut in_string, mut escaped) = (false, false);
-    let keep = |c: &char| {
-        if in_string {
-            in_string = escaped || *c != '"';
-            escaped = *c == '\\' && !escaped;
-            return true;
-        }
-        in_string = *c == '"';
-        !matches!(c, ' ' | '\n' | '\r' | '\t')
-    };
-    text.chars().filter(keep).collect()
 }
 
 /// Headers of a connection, of one moment, or of another mock: an answer that is given again has
@@ -210,13 +224,12 @@ mod tests {
     use std::io::Write as _;
 
     use flate2::Compression;
-    use serde_json::json;
 
     use super::*;
 
     fn answer(headers: &[(&str, &str)], body: &[u8]) -> RecordedAnswer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        RecordedAnswer::of(&ExchangeResponse { status: 200, headers, body: None }, body.to_vec().into(), false)
+        RecordedAnswer::of(&ExchangeResponse { status: 200, reason: None, headers, body: None }, body.to_vec().into(), false)
     }
 
     #[test]
@@ -230,14 +243,15 @@ mod tests {
                 ("Content-Length", "2"),
                 ("Vary", "Accept"),
                 ("vary", "Origin"),
-                ("Set-Cookie", &secret),
+                ("Set-Cookie", &format!("sid={secret}; Path=/")),
                 ("Bad", "a\u{0}b"),
                 ("ETag", "\"1\""),
             ],
             b"ok",
         );
         assert!(answer.lacks_secrets);
-        let expected = json!({"status": 200, "headers": {"Vary": ["Accept", "Origin"], "ETag": "\"1\""}, "body": "ok"});
+        let expected = json!({"status": 200, "headers": {"Vary": ["Accept", "Origin"], "Set-Cookie": "sid=standin-00000003; Path=/", "ETag": "\"1\""},
+            "body": "ok"});
         assert_eq!(answer.json("x").0, expected);
     }
 
@@ -245,7 +259,7 @@ mod tests {
     fn an_answer_to_head_keeps_the_length_of_what_is_not_there() {
         let headers = [("Content-Length", "12345"), ("Content-Encoding", "gzip"), ("Date", "now")];
         let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let response = ExchangeResponse { status: 200, headers, body: None };
+        let response = ExchangeResponse { status: 200, reason: None, headers, body: None };
         let kept = json!({"Content-Length": "12345", "Content-Encoding": "gzip"});
         assert_eq!(
             RecordedAnswer::of(&response, Bytes::new(), true).json("x").0,
@@ -275,8 +289,8 @@ mod tests {
     #[test]
     fn json_is_written_as_such_only_if_it_comes_out_the_same() {
         let inline = |body: &str| answer(&[], body.as_bytes()).json("x").0;
-        assert_eq!(inline("{ \"a\" : [1, \"b c\\\"\"] }\n")["jsonBody"], json!({"a": [1, "b c\""]}));
-        for body in ["{\"a\":1.10}", "null", "5", "{\"a\":1,\"a\":2}", "[\"\\u00e9\"]", "{\"a\":}"] {
+        assert_eq!(inline("{\"a\":[1,\"b c\\\"\"]}")["jsonBody"], json!({"a": [1, "b c\""]}));
+        for body in ["{\"a\": 1}", "{\"a\":1}\n", "{\"a\":1.10}", "null", "5", "{\"a\":1,\"a\":2}", "[\"\\u00e9\"]", "{\"a\":}"] {
             assert_eq!(inline(body)["body"], *body);
         }
         let long = format!("\"{}\"", "x".repeat(MAX_INLINE_BYTES));

@@ -49,10 +49,18 @@ pub enum LeftOut {
     Capped,
     /// The body is not asked for: too large, or multipart.
     LooseBody,
-    /// Headers of the answer that held a secret.
+    /// Headers of the answer that held a secret, in whose place they have another value.
     SecretHeader,
     /// The answer names the recorded service itself.
     NamesTarget,
+    /// Told apart by headers.
+    ByHeader,
+    /// The same call got different answers in a stable order.
+    Sequence,
+    /// Fields of the request whose values are for one call only.
+    VolatileField,
+    /// The answer repeats values of the request, or the time.
+    Template,
 }
 
 impl DraftReport {
@@ -75,13 +83,17 @@ impl LeftOut {
             Self::Strange => ("left out", "that no stub can ask for or answer"),
             Self::Differing => (
                 "left out",
-                "answered otherwise than the same call mostly is: a stub has one answer, the most frequent, and of several the latest",
+                "answered otherwise than the same call mostly is, in no stable order: a stub has one answer, the most frequent, and of several the latest",
             ),
             Self::Overload => ("left out", "answered 5xx, 429 or 408: how often is a matter of the profile"),
             Self::NotModified => ("left out", "answered 304: stubs do not ask for the headers that it depends on"),
             Self::Capped => ("left out", "beyond the stubs that an operation may have; see `--max-stubs`"),
             Self::LooseBody => ("note", "whose body is not asked for: over 64 KiB, multipart, or bytes with a secret"),
-            Self::SecretHeader => ("note", "whose answer lacks a header that held a secret, such as Set-Cookie"),
+            Self::SecretHeader => ("note", "whose answer has another value where a header held a secret, such as Set-Cookie; `record --keep KEY` keeps it"),
+            Self::ByHeader => ("note", "told apart by a header on which the answer depends"),
+            Self::VolatileField => ("note", "with fields whose values are for one call only, so that any value matches"),
+            Self::Template => ("note", "whose answer repeats values of the request, or the time: a template gives it"),
+            Self::Sequence => ("note", "of the same request answered differently in turn: a scenario gives the answers in their order"),
             Self::NamesTarget => {
                 ("note", "whose answer names the recorded service: clients that follow such a link reach it")
             }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::body_rule::BodyRule;
 use super::field_rules::FieldRules;
 use super::report::LeftOut;
+use super::volatile_fields::FieldPlace;
 use standin_stub::call::{Call, Peers, Scheme};
 use standin_tape::exchange::ExchangeRequest;
 use standin_tape::is_redacted;
@@ -29,8 +30,10 @@ pub(super) struct RequestRule {
     pub(super) body: BodyRule,
     /// True if the rule matches less of the body than was recorded.
     pub(super) is_loose: bool,
-    /// True if the lists of a JSON body match in any order.
+    /// True if the lists of a JSON body match in any order, and XML matches in any layout.
     pub(super) in_any_order: bool,
+    /// Fields of which any value matches, because theirs are for one call only.
+    pub(super) masked: Vec<FieldPlace>,
 }
 
 impl RequestRule {
@@ -62,7 +65,19 @@ impl RequestRule {
             body,
             is_loose,
             in_any_order: true,
+            masked: Vec::new(),
         })
+    }
+
+    /// Lets any value match in these fields.
+    pub(super) fn mask(&mut self, places: &[FieldPlace]) {
+        for place in places {
+            if let FieldPlace::Query(name) = place {
+                self.query.mask(name);
+            }
+        }
+        self.body.mask(places);
+        self.masked.extend_from_slice(places);
     }
 
     /// Returns a text that is equal for all calls that the stub cannot tell apart.

@@ -34,9 +34,10 @@ pub(super) fn templates<'d>(operation: &str, all_chosen: &[ChosenAnswer<'d>]) ->
         return Vec::new();
     }
     let mut by_query: BTreeMap<(u64, String), Vec<ChosenAnswer<'d>>> = BTreeMap::new();
-    for chosen in all_chosen.iter().filter(|chosen| chosen.group.rule.body == BodyRule::Nothing) {
+    let is_plain = |chosen: &&ChosenAnswer<'d>| chosen.group.rule.body == BodyRule::Nothing && chosen.headers.is_empty() && chosen.is_last();
+    for chosen in all_chosen.iter().filter(is_plain) {
         let query = &chosen.group.rule.query;
-        by_query.entry((query.weight(), query.json().to_string())).or_default().push(*chosen);
+        by_query.entry((query.weight(), query.json().to_string())).or_default().push(chosen.clone());
     }
     let priority = ID_STUB_PRIORITY + i32::try_from(variables.len()).unwrap_or(1) - 1;
     by_query.into_values().filter_map(|alike| template(path, &variables, priority, &alike)).collect()
@@ -44,7 +45,7 @@ pub(super) fn templates<'d>(operation: &str, all_chosen: &[ChosenAnswer<'d>]) ->
 
 fn template<'d>(path: &str, variables: &[usize], priority: i32, alike: &[ChosenAnswer<'d>]) -> Option<IdStub<'d>> {
     let is_well = |chosen: &&ChosenAnswer<'d>| (200..300).contains(&chosen.seen.response.status);
-    let mut well: Vec<ChosenAnswer<'d>> = alike.iter().filter(is_well).copied().collect();
+    let mut well: Vec<ChosenAnswer<'d>> = alike.iter().filter(is_well).cloned().collect();
     let paths: BTreeSet<&str> = well.iter().map(|chosen| chosen.group.rule.path.as_str()).collect();
     // where most ids are not there, others are not likely to be
     if paths.len() < 2 || well.len() * 2 < alike.len() {
@@ -52,7 +53,7 @@ fn template<'d>(path: &str, variables: &[usize], priority: i32, alike: &[ChosenA
     }
     let size = |chosen: &ChosenAnswer<'d>| chosen.seen.response.body.as_ref().map_or(0, |body| body.size);
     well.sort_by_cached_key(|chosen| (size(chosen), chosen.group.rule.label()));
-    let chosen = well[well.len() / 2];
+    let chosen = well[well.len() / 2].clone();
     let mut request = chosen.group.rule.templated(path);
     let mut rules = Map::new();
     for place in variables {
@@ -99,4 +100,4 @@ static VARIABLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\{id[0-9]*\}$"
 static SECRET: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\{redacted[0-9]*\}$").expect("a constant"));
 
 /// The priority of a template with one variable; with each one more it comes later.
-const ID_STUB_PRIORITY: i32 = 10;
+pub(super) const ID_STUB_PRIORITY: i32 = 10;

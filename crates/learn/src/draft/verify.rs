@@ -26,7 +26,7 @@ pub fn mismatches(draft: &StubDraft, stubs: Vec<Arc<Stub>>, bodies: impl Fn(&str
     let catalog = Catalog::new(stubs);
     let mismatch = |(request, id): &(ExchangeRequest, Uuid)| {
         let call = request_rule::call(request, body(request.body.as_ref(), &bodies)?)?;
-        let found = catalog.find(&call, &MatchStats::default(), |_| true);
+        let found = catalog.find(&call, &MatchStats::default(), |stub| stub.id == *id || stub.scenario.is_none());
         if found.is_some_and(|stub| stub.id == *id) {
             return None;
         }

@@ -27,7 +27,7 @@ pub(crate) fn write(path: &Path, target: &str, names: &[&str], calls: &[Observat
             number,
             operation: None,
             request: ExchangeRequest { method: method.to_owned(), url, headers: Vec::new(), body: None },
-            response: Some(ExchangeResponse { status: call.status, headers: Vec::new(), body: None }),
+            response: Some(ExchangeResponse { status: call.status, reason: None, headers: Vec::new(), body: None }),
             failure: None,
             times,
             in_flight: 0,

@@ -28,8 +28,13 @@ pub fn split_at_redactions(text: &str) -> Vec<&str> {
     MARKER.split(text).collect()
 }
 
+/// Returns a text with a value in place of each marker that a client can send back.
+pub fn with_stand_ins(text: &str) -> std::borrow::Cow<'_, str> {
+    MARKER.replace_all(text, "standin-$1")
+}
+
 static MARKER: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("(?:~|%7[Ee])redacted(?::|%3[Aa])[0-9a-f]{8}(?:~|%7[Ee])").expect("a constant"));
+    LazyLock::new(|| Regex::new("(?:~|%7[Ee])redacted(?::|%3[Aa])([0-9a-f]{8})(?:~|%7[Ee])").expect("a constant"));
 
 #[cfg(test)]
 mod tests {
@@ -44,6 +49,7 @@ mod tests {
         assert!(!is_redacted("redacted") && !is_redacted("~redacted:xyz~"));
         assert_eq!(split_at_redactions(&format!("a {marker}, {marker}")), ["a ", ", ", ""]);
         assert_eq!(split_at_redactions("a"), ["a"]);
+        assert_eq!(with_stand_ins(&format!("a={marker}; b")), "a=standin-001a2b3c; b");
     }
 
     #[test]

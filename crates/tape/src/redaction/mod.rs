@@ -17,13 +17,15 @@ use smallvec::SmallVec;
 use standin_coding::ContentCoding;
 
 use self::known_secrets::KnownSecrets;
-pub use self::marker::{REDACTED_PREFIX, is_redacted, redaction_marker, split_at_redactions};
+pub use self::marker::{REDACTED_PREFIX, is_redacted, redaction_marker, split_at_redactions, with_stand_ins};
 use self::secret_keys::SecretValue;
 
 /// The set of keys whose values are secret. Case, `-` and `_` are ignored.
 #[derive(Clone, Debug)]
 pub struct RedactionRules {
     keys: HashSet<String, foldhash::fast::RandomState>,
+    /// Headers and cookies that are kept, though they usually hold secrets.
+    kept: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// The redaction of one recording, with the secrets seen so far.
@@ -55,19 +57,28 @@ pub struct RedactedMessage<'m> {
 
 impl Default for RedactionRules {
     fn default() -> Self {
-        Self { keys: DEFAULT_SECRET_KEYS.iter().map(|key| normalized_key(key)).collect() }
+        Self { keys: DEFAULT_SECRET_KEYS.iter().map(|key| normalized_key(key)).collect(), kept: HashSet::default() }
     }
 }
 
 impl RedactionRules {
     /// Adds a secret key: of a header, a query or form parameter, a cookie or a JSON member.
     pub fn add(&mut self, key: &str) {
-        self.keys.insert(normalized_key(key));
+        let key = normalized_key(key);
+        self.kept.remove(&key);
+        self.keys.insert(key);
     }
 
-    /// Removes a key, so that its values are not redacted.
+    /// Removes a key, so that its values are not redacted: also a cookie, or a header such as
+    /// `Set-Cookie` or `Authorization`.
     pub fn remove(&mut self, key: &str) {
-        self.keys.remove(&normalized_key(key));
+        let key = normalized_key(key);
+        self.keys.remove(&key);
+        self.kept.insert(key);
+    }
+
+    fn is_kept(&self, key: &str) -> bool {
+        !self.kept.is_empty() && self.kept.contains(&normalized_key(key))
     }
 
     fn is_secret(&self, key: &str) -> bool {
@@ -132,12 +143,14 @@ impl Redactor {
     }
 
     fn in_header(&self, name: &str, value: &str) -> Vec<SecretValue> {
-        if matches!(name, "authorization" | "proxy-authorization") {
+        if matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie") && self.rules.is_kept(name) {
+            Vec::new()
+        } else if matches!(name, "authorization" | "proxy-authorization") {
             secret_keys::in_credentials(value)
         } else if name == "cookie" {
-            secret_keys::in_cookies(value)
+            secret_keys::in_cookies(value, |cookie| !self.rules.is_kept(cookie))
         } else if name == "set-cookie" {
-            secret_keys::in_set_cookie(value)
+            secret_keys::in_set_cookie(value, |cookie| !self.rules.is_kept(cookie))
         } else if self.rules.is_secret(name) && !value.is_empty() {
             vec![SecretValue { at: 0..value.len(), secrets: vec![value.to_owned()], is_bare: false }]
         } else {

@@ -40,14 +40,14 @@ pub(super) fn in_pairs(text: &str, from: usize, is_secret: impl Fn(&str) -> bool
     values
 }
 
-/// Finds the values of a `Cookie` header.
-pub(super) fn in_cookies(text: &str) -> Vec<SecretValue> {
-    parts(text, ';').filter_map(|(at, part)| cookie(at, part)).collect()
+/// Finds the values of the secret cookies of a `Cookie` header.
+pub(super) fn in_cookies(text: &str, is_secret: impl Fn(&str) -> bool) -> Vec<SecretValue> {
+    parts(text, ';').filter_map(|(at, part)| cookie(at, part, &is_secret)).collect()
 }
 
-/// Finds the value of a `Set-Cookie` header; its attributes stay.
-pub(super) fn in_set_cookie(text: &str) -> Vec<SecretValue> {
-    parts(text, ';').take(1).filter_map(|(at, part)| cookie(at, part)).collect()
+/// Finds the value of a `Set-Cookie` header, if the cookie is secret; its attributes stay.
+pub(super) fn in_set_cookie(text: &str, is_secret: impl Fn(&str) -> bool) -> Vec<SecretValue> {
+    parts(text, ';').take(1).filter_map(|(at, part)| cookie(at, part, &is_secret)).collect()
 }
 
 /// Finds the credentials of an `Authorization` header: the part after the scheme, or all of it
@@ -167,8 +167,8 @@ fn parts(text: &str, separator: char) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn cookie(at: usize, part: &str) -> Option<SecretValue> {
-    let (name, value) = part.split_once('=')?;
+fn cookie(at: usize, part: &str, is_secret: &impl Fn(&str) -> bool) -> Option<SecretValue> {
+    let (name, value) = part.split_once('=').filter(|(name, _)| is_secret(name.trim()))?;
     let begin = at + name.len() + 1;
     let value = value.trim_end();
     let inner = value.trim_matches('"');
@@ -196,9 +196,10 @@ mod tests {
         assert_eq!(found(url, &values), ["x%20y", "z"]);
         assert_eq!(values[0].secrets, ["x y"]);
         let cookies = "a=1; b=\"two\" ;c";
-        assert_eq!(found(cookies, &in_cookies(cookies)), ["1", "\"two\""]);
+        assert_eq!(found(cookies, &in_cookies(cookies, |_| true)), ["1", "\"two\""]);
         let set = "id=abc; Path=/; Max-Age=3";
-        assert_eq!(found(set, &in_set_cookie(set)), ["abc"]);
+        assert_eq!(found(set, &in_set_cookie(set, |_| true)), ["abc"]);
+        assert!(in_set_cookie(set, |name| name != "id").is_empty());
     }
 
     #[test]
@@ -229,8 +230,8 @@ mod tests {
         fn nothing_breaks_it(text in "\\PC{0,60}", from in 0_usize..2) {
             let values = in_json(text.as_bytes(), |_| true);
             prop_assert!(values.iter().all(|value| value.at.end <= text.len()));
-            in_cookies(&text);
-            in_set_cookie(&text);
+            in_cookies(&text, |_| true);
+            in_set_cookie(&text, |_| true);
             in_credentials(&text);
             if text.is_char_boundary(from) && from <= text.len() {
                 in_pairs(&text, from, |_| true);

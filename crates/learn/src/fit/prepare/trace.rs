@@ -238,7 +238,7 @@ mod tests {
             number: sent,
             operation: None,
             request: ExchangeRequest { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), body: None },
-            response: Some(ExchangeResponse { status: 200, headers: Vec::new(), body: None }),
+            response: Some(ExchangeResponse { status: 200, reason: None, headers: Vec::new(), body: None }),
             failure: None,
             times: ExchangeTimes {
                 received: sent - 1,
