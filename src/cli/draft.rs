@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clap::Args;
 
+use super::operation_args::OperationArgs;
 use super::{Exit, Failure, print_diagnostics, print_line, print_note};
 use standin_learn::draft::write::{self, WriteSummary};
 use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, ReplayCheck, StubDraft, verify};
@@ -29,11 +30,32 @@ pub(super) struct DraftArgs {
     /// Remove drafts that the tapes do not give any more, unless you edited them
     #[arg(long)]
     prune: bool,
+    #[command(flatten)]
+    rules: DraftRuleArgs,
+}
+
+/// Options of drafts, for `draft` and for `record`, which drafts at its end.
+#[derive(Args, Debug)]
+pub(super) struct DraftRuleArgs {
+    /// Let any value match in this parameter, JSON member or XML element of a request, as in `ts`;
+    /// may be given more than once
+    #[arg(long, value_name = "NAME", help_heading = "Draft")]
+    ignore_field: Vec<String>,
+    #[command(flatten)]
+    operations: OperationArgs,
+}
+
+impl DraftRuleArgs {
+    /// Checks the options.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.operations.rules().map(drop)
+    }
 }
 
 impl DraftArgs {
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         let dir = self.dir.display();
+        self.rules.check()?;
         let folders = folders(&self.dir).map_err(|error| {
             Failure::of_reading(format!("cannot read `{dir}`: {error}"), &error).help("give a folder that has `tapes/`")
         })?;
@@ -43,20 +65,22 @@ impl DraftArgs {
         }
         let drafted = folders.iter().map(|folder| {
             // the other folders are drafted nevertheless
-            draft(folder, self.max_stubs, self.prune).unwrap_or_else(|failure| failure.print())
+            draft(folder, self.max_stubs, self.prune, &self.rules).unwrap_or_else(|failure| failure.print())
         });
         Ok(drafted.max().unwrap_or(Exit::Success))
     }
 }
 
 /// Drafts the stubs of one service from its tapes, at most `max_stubs` for an operation.
-pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool) -> Result<Exit, Failure> {
+pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool, rules: &DraftRuleArgs) -> Result<Exit, Failure> {
     let tapes = tapes_with_bodies(folder)?;
     let found = TapeBodies::of(tapes.iter().map(|(path, _)| path.as_path())).map_err(|error| {
         Failure::broken(format!("cannot read the bodies of the tapes of `{}`: {error}", folder.display()))
     })?;
     let bodies = |hash: &str| found.get(hash).map(Bytes::from);
     let mut drafter = Drafter::new(bodies, max_stubs);
+    drafter.set_operation_rules(rules.operations.rules()?);
+    rules.ignore_field.iter().for_each(|name| drafter.ignore_field(name));
     for (path, mut reader) in tapes {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let head = reader.head().clone();

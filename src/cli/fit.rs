@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::operation_args::OperationArgs;
 use super::profile_file::{self, Author};
 use super::{Exit, Failure, print_line, print_note};
 use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
 use standin_tape::exchange::Exchange;
 use standin_tape::operations::OperationTree;
-use standin_tape::{self, TapeError, TapeHead, TapeReader};
+use standin_tape::{self, OperationRules, TapeError, TapeHead, TapeReader};
 
 /// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
 ///
@@ -54,6 +55,9 @@ pub(super) struct FitArgs {
     /// Write the report as a page for a browser as well
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+
+    #[command(flatten)]
+    operations: OperationArgs,
 }
 
 impl FitArgs {
@@ -125,11 +129,12 @@ impl FitArgs {
 
     /// Reads the calls of all tapes, within `--from` and `--to`.
     fn traces(&self, tapes: &[PathBuf]) -> Result<Vec<Trace>, Failure> {
+        let rules = self.operations.rules()?;
         let mut traces = Vec::with_capacity(tapes.len());
         let mut targets: Vec<(String, &Path)> = Vec::new();
         for path in tapes {
             let unreadable = |error| Failure::broken(format!("`{}`: {error}", path.display()));
-            let (head, trace) = self.trace(path).map_err(unreadable)?;
+            let (head, trace) = self.trace(path, &rules).map_err(unreadable)?;
             if trace.calls.is_empty() && tapes.len() > 1 {
                 print_note(&format!("`{}` has no answered call{}: left out", path.display(), self.of_part()));
                 continue;
@@ -154,7 +159,7 @@ impl FitArgs {
 
     /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the
     /// operations, the second the times.
-    fn trace(&self, path: &Path) -> Result<(TapeHead, Trace), TapeError> {
+    fn trace(&self, path: &Path, rules: &OperationRules) -> Result<(TapeHead, Trace), TapeError> {
         let (mut broken, mut first) = (None, None);
         let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
         let calls = TapeReader::open(path)?.map_while(&mut whole).map(|exchange| {
@@ -162,7 +167,7 @@ impl FitArgs {
             first = first.into_iter().chain(sent).min();
             (exchange.request.method, exchange.request.url)
         });
-        let operations = OperationTree::learn(calls);
+        let operations = OperationTree::learn_with(rules.clone(), calls);
         let first: u64 = first.unwrap_or(0);
         let in_part = |exchange: &Exchange| {
             exchange.times.sent.is_none_or(|sent| {

@@ -11,6 +11,7 @@ mod health;
 mod import;
 mod init;
 mod log;
+mod operation_args;
 mod overhead;
 mod profile_file;
 mod proxy_args;

@@ -67,12 +67,16 @@ pub(super) struct RecordArgs {
     ramp: RampArgs,
 
     #[command(flatten)]
+    draft: draft::DraftRuleArgs,
+
+    #[command(flatten)]
     log: LogArgs,
 }
 
 impl RecordArgs {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         self.log.begin()?;
+        self.draft.check()?;
         let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
         let tape = new_tape(&self.dir);
         let (recorder, ramp) = self.start_recorder(workers, &tape)?;
@@ -172,7 +176,8 @@ impl RecordArgs {
             return Ok(Exit::Broken);
         }
         if self.forwarding.keeps_bodies() {
-            let drafted = draft::draft(&self.dir, DEFAULT_MAX_STUBS, false).unwrap_or_else(|failure| failure.print());
+            let drafted = draft::draft(&self.dir, DEFAULT_MAX_STUBS, false, &self.draft)
+                .unwrap_or_else(|failure| failure.print());
             if drafted == Exit::Broken {
                 return Ok(Exit::Broken);
             }

@@ -54,6 +54,11 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "KEY", help_heading = "Tape")]
     keep: Vec<String>,
 
+    /// Replace the values of this key by others of the same form, equal ones by equal ones; may be
+    /// given more than once
+    #[arg(long, value_name = "KEY", help_heading = "Tape")]
+    anonymise: Vec<String>,
+
     /// All calls that the target gets come through here, so that `fit` knows its whole load
     #[arg(long, help_heading = "Tape")]
     exclusive: bool,
@@ -123,6 +128,7 @@ impl TargetArgs {
             (self.keep_body != MAX_KEPT_BODY_BYTES, "--keep-body"),
             (!self.redact.is_empty(), "--redact"),
             (!self.keep.is_empty(), "--keep"),
+            (!self.anonymise.is_empty(), "--anonymise"),
             (self.exclusive, "--exclusive"),
         ])
     }
@@ -137,6 +143,7 @@ impl TargetArgs {
         let mut redaction = RedactionRules::default();
         self.keep.iter().for_each(|key| redaction.remove(key));
         self.redact.iter().for_each(|key| redaction.add(key));
+        self.anonymise.iter().for_each(|key| redaction.anonymise(key));
         TapeConfig {
             path,
             bodies: !self.no_bodies,

@@ -322,7 +322,8 @@ impl TapeWriterTask {
         let response = match &record.response_head {
             Some((status, _)) => {
                 let body = self.append_body(Some(&record.response_body), &answer)?;
-                let reason = record.reason.as_ref().map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned());
+                let reason =
+                    record.reason.as_ref().map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned());
                 Some(ExchangeResponse { status: status.as_u16(), reason, headers: answer.headers, body })
             }
             None => None,

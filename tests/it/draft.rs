@@ -191,6 +191,52 @@ fn a_template_needs_proof_and_nothing_is_answered_that_was_never_asked() {
 }
 
 #[test]
+fn what_a_user_states_of_ids_and_fields_holds() {
+    let folder = taped(&[
+        Said { url: "/products/mug", answer: b"mug", ..OK },
+        Said { url: "/products/lamp", answer: b"lamp", ..OK },
+        Said { url: "/years/2025", answer: b"2025", ..OK },
+        Said { url: "/years/2026", answer: b"now", ..OK },
+        Said { url: "/years/2027", answer: b"2027", ..OK },
+        Said { method: "POST", url: "/events", asked: b"{\"kind\":1,\"note\":\"x\"}", answer: b"taken", ..OK },
+    ]);
+    let stated =
+        ["--id-segments", "/products/{slug}", "--literal", "/years/2026", "--ignore-field", "note", "--max-stubs", "9"];
+    let output = draft(folder.path(), &stated);
+    let told = told(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for expected in [
+        "id: `GET /products/{id}` stands for 2 values (stated by --id-segments): lamp, mug",
+        "id: `GET /years/{id}` stands for 2 values (numbers): 2025, 2027",
+        "`POST /events without note`",
+        "replayed: 6 of 6 calls get the recorded answer (100 %)",
+    ] {
+        assert!(told.contains(expected), "`{expected}` is not in\n{told}");
+    }
+    let server = Server::bind(Config::new(folder.path())).expect("good stubs").start().expect("it starts");
+    assert_eq!(call(&server, "GET", "/products/vase", "", b"").status, 200);
+    let post = |body: &[u8]| call(&server, "POST", "/events", "Content-Type: application/json\r\n", body).status;
+    assert_eq!((post(b"{\"kind\":1,\"note\":\"y\"}"), post(b"{\"kind\":2,\"note\":\"x\"}")), (200, 404));
+    assert!(folder.path().join("mappings/recorded/get-years-2026.json").exists());
+    let wrong = draft(folder.path(), &["--id-segments", "/products"]);
+    assert_eq!(wrong.status.code(), Some(64));
+}
+
+#[test]
+fn misses_of_a_replay_are_listed_with_their_reason() {
+    let busy = ["a", "b", "a"].into_iter().cycle().take(30);
+    let mut said: Vec<Said<'_>> = busy.map(|answer| Said { url: "/random", answer: answer.as_bytes(), ..OK }).collect();
+    said.push(Said { url: "/random", status: 503, ..OK });
+    let output = draft(taped(&said).path(), &[]);
+    let told = told(&output);
+    for expected in
+        ["replayed: 20 of 31 calls", "10 calls: another body", "1 call: the service answered 5xx", "GET /random"]
+    {
+        assert!(told.contains(expected), "`{expected}` is not in\n{told}");
+    }
+}
+
+#[test]
 fn secrets_are_asked_for_by_their_presence() {
     let (path, key) = (format!("/reset/{}", redaction_marker(1)), format!("/who?token={}", redaction_marker(2)));
     let body = format!("{{\"user\":\"ann\",\"password\":\"{}\"}}", redaction_marker(3));
@@ -203,7 +249,7 @@ fn secrets_are_asked_for_by_their_presence() {
     let server = drafted(&folder);
     assert_eq!(call(&server, "GET", "/reset/any-code", "", b"").text(), "reset");
     let who = call(&server, "GET", "/who?token=another", "", b"");
-    assert_eq!((who.text(), who.header("set-cookie")), ("ann", None));
+    assert_eq!((who.text(), who.header("set-cookie")), ("ann", Some("sid=standin-00000004; Path=/")));
     assert_eq!(call(&server, "GET", "/who", "", b"").status, 404, "it must be there");
     let login =
         |body: &str| call(&server, "POST", "/login", "Content-Type: application/json\r\n", body.as_bytes()).status;

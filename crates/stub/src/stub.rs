@@ -178,7 +178,7 @@ impl Stub {
     }
 
     /// Returns the defect at the first line of the stub in its file, if it has one.
-    pub(crate) fn located(&self, defect: Defect) -> Defect {
+    pub fn located(&self, defect: Defect) -> Defect {
         let StubOrigin::File { line, .. } = self.origin else { return defect };
         let Some((file, text)) = self.file_text() else { return defect };
         let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();

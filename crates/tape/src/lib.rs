@@ -14,6 +14,7 @@
 mod appender;
 mod bodies;
 pub mod exchange;
+mod operation_rules;
 pub mod operations;
 mod reader;
 mod recording;
@@ -28,10 +29,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use bodies::{TapeBodies, pack_path};
+pub use operation_rules::{InvalidRule, OperationRules, SegmentKind};
 pub use reader::{BrokenLine, TapeCondition, TapeError, TapeReader};
 pub use recording::{LoadedTape, REPLAY_NOTE, busiest_second, is_error};
 pub use redaction::{DEFAULT_SECRET_KEYS, PlainMessage, RedactedMessage, RedactionRules, Redactor};
 pub use redaction::{REDACTED_PREFIX, is_redacted, redaction_marker, split_at_redactions, with_stand_ins};
+pub use redaction::{SecretLook, find_secret_looks};
 pub use writer::TapeWriter;
 pub use writer::to_hex;
 

@@ -68,7 +68,8 @@ impl OperationRules {
         if is_name {
             return Some(SegmentKind::Name);
         }
-        let is_id = |rule: &&PathPattern| rule.0.get(depth) == Some(&PatternSegment::Any) && rule.begins(before, segment);
+        let is_id =
+            |rule: &&PathPattern| rule.0.get(depth) == Some(&PatternSegment::Any) && rule.begins(before, segment);
         self.ids.iter().any(|rule| is_id(&rule)).then_some(SegmentKind::Id)
     }
 
@@ -119,6 +120,8 @@ mod tests {
         assert_eq!(rules.kind(&[], "products"), None);
         assert_eq!(rules.kind(&["a", "1", "b"], "z"), Some(SegmentKind::Id));
         assert_eq!(rules.kind(&["a", "1", "c"], "z"), None);
-        assert!(rules.add_ids("/products").is_err() && rules.add_name("/a/{b}").is_err() && rules.add_ids("x").is_err());
+        assert!(
+            rules.add_ids("/products").is_err() && rules.add_name("/a/{b}").is_err() && rules.add_ids("x").is_err()
+        );
     }
 }

@@ -8,22 +8,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::operation_rules::{OperationRules, SegmentKind};
+
 /// The operations of a tape, as a tree of path segments for each method.
 #[derive(Clone, Debug, Default)]
 pub struct OperationTree {
     methods: BTreeMap<String, PathNode>,
+    rules: OperationRules,
 }
 
 impl OperationTree {
     /// Builds the tree from the methods and URLs of all requests of a tape.
     pub fn learn(calls: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Self {
+        Self::learn_with(OperationRules::default(), calls)
+    }
+
+    /// Builds the tree as [`OperationTree::learn`] does. What the rules state of a segment holds,
+    /// whatever it looks like.
+    pub fn learn_with(
+        rules: OperationRules,
+        calls: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+    ) -> Self {
         let mut methods: BTreeMap<String, PathNode> = BTreeMap::new();
         for (method, url) in calls {
             let mut node = methods.entry(method.as_ref().to_owned()).or_default();
             node.calls += 1;
+            let mut before = Vec::new();
             for segment in segments(url.as_ref()) {
                 if !node.children.contains_key(segment) {
                     node.children.insert(segment.to_owned(), PathNode::default());
+                    if let Some(kind) = rules.kind(&before, segment) {
+                        node.stated.insert(segment.to_owned(), kind);
+                    }
+                }
+                if !rules.is_empty() {
+                    before.push(segment);
                 }
                 node = node.children.get_mut(segment).expect("inserted above");
                 node.calls += 1;
@@ -31,7 +50,7 @@ impl OperationTree {
             node.ends += 1;
         }
         methods.values_mut().for_each(PathNode::generalise);
-        Self { methods }
+        Self { methods, rules }
     }
 
     /// Returns the operation of a request, such as `GET /inventory/{id}`. For a request that was
@@ -40,12 +59,15 @@ impl OperationTree {
         let mut name = format!("{method} ");
         let mut node = self.methods.get(method);
         let mut variables = 0;
+        let mut before = Vec::new();
         for segment in segments(url) {
+            let stated = self.rules.kind(&before, segment);
+            before.push(segment);
             name.push('/');
             let literal = node.and_then(|node| node.children.get(segment));
             let variable = node.and_then(|node| node.variable.as_deref());
             match (literal, variable) {
-                (None, Some(variable)) if node.is_some_and(|node| node.covers(segment)) => {
+                (None, Some(variable)) if node.is_some_and(|node| node.covers(segment, stated)) => {
                     variables += 1;
                     name.push_str("{id");
                     if variables > 1 {
@@ -75,20 +97,32 @@ struct PathNode {
     variable: Option<Box<PathNode>>,
     /// Prefixes whose numbers are variable here.
     prefixes: BTreeSet<String>,
+    /// Kinds of the children that the user has stated.
+    stated: BTreeMap<String, SegmentKind>,
+    /// The first of the variable segments, in their order.
+    examples: Vec<String>,
+    /// Number of the variable segments.
+    values: usize,
 }
 
 impl PathNode {
-    fn covers(&self, segment: &str) -> bool {
+    fn covers(&self, segment: &str, stated: Option<SegmentKind>) -> bool {
+        if let Some(kind) = stated {
+            return kind == SegmentKind::Id;
+        }
         is_identifier(segment) || number_prefix(segment).is_some_and(|prefix| self.prefixes.contains(prefix))
     }
 
     fn generalise(&mut self) {
         self.prefixes = self.varying_prefixes();
-        if self.children.keys().filter(|segment| self.covers(segment)).count() > 1 {
-            let (varying, fixed) = std::mem::take(&mut self.children)
-                .into_iter()
-                .partition::<BTreeMap<_, _>, _>(|(segment, _)| self.covers(segment));
+        let varies = |segment: &String| self.covers(segment, self.stated.get(segment).copied());
+        let is_stated = self.stated.values().any(|kind| *kind == SegmentKind::Id);
+        if self.children.keys().filter(|segment| varies(segment)).count() > usize::from(!is_stated) {
+            let (varying, fixed): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                self.children.clone().into_iter().partition(|(segment, _)| varies(segment));
             self.children = fixed;
+            self.values = varying.len();
+            self.examples = varying.keys().take(MAX_EXAMPLES).cloned().collect();
             let mut merged = PathNode::default();
             for node in varying.into_values() {
                 merged.absorb(node);
@@ -111,11 +145,78 @@ impl PathNode {
     fn absorb(&mut self, other: Self) {
         self.calls += other.calls;
         self.ends += other.ends;
+        self.stated.extend(other.stated);
         for (segment, node) in other.children {
             self.children.entry(segment).or_default().absorb(node);
         }
     }
 }
+
+/// A variable segment of an operation, and the values that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableSegment {
+    /// Method and path up to the segment, such as `GET /items/{id}`.
+    pub path: String,
+    /// Number of values.
+    pub values: usize,
+    /// The first values, in their order.
+    pub examples: Vec<String>,
+    /// Their look: `numbers`, or `stated` if a user has stated that they are ids.
+    pub look: &'static str,
+}
+
+impl OperationTree {
+    /// Returns all variable segments, in the order of their paths.
+    pub fn variables(&self) -> Vec<VariableSegment> {
+        let mut found = Vec::new();
+        for (method, node) in &self.methods {
+            node.add_variables(&format!("{method} "), 0, &mut found);
+        }
+        found
+    }
+}
+
+impl PathNode {
+    fn add_variables(&self, path: &str, variables: usize, found: &mut Vec<VariableSegment>) {
+        if let Some(variable) = &self.variable {
+            let number = if variables > 0 { (variables + 1).to_string() } else { String::new() };
+            let path = format!("{path}/{{id{number}}}");
+            let is_stated = self.stated.values().any(|kind| *kind == SegmentKind::Id);
+            let look = if is_stated { "stated" } else { look(&self.examples) };
+            let (values, examples) = (self.values, self.examples.clone());
+            found.push(VariableSegment { path: path.clone(), values, examples, look });
+            variable.add_variables(&path, variables + 1, found);
+        }
+        for (segment, node) in &self.children {
+            node.add_variables(&format!("{path}/{segment}"), variables, found);
+        }
+    }
+}
+
+/// Returns the look that values have in common.
+fn look(values: &[String]) -> &'static str {
+    let all = |is: fn(&str) -> bool| values.iter().all(|value| is(value));
+    let of_shape = |value: &str, shape: &[usize], byte: fn(&u8) -> bool| {
+        value.split('-').map(str::len).eq(shape.iter().copied())
+            && value.bytes().filter(|byte| *byte != b'-').all(|one| byte(&one))
+    };
+    if all(|value| value.bytes().all(|byte| byte.is_ascii_digit())) {
+        "numbers"
+    } else if values.iter().all(|value| of_shape(value, &[8, 4, 4, 4, 12], u8::is_ascii_hexdigit)) {
+        "UUIDs"
+    } else if values.iter().all(|value| of_shape(value, &[4, 2, 2], u8::is_ascii_digit)) {
+        "dates"
+    } else if all(|value| value.len() >= 8 && value.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        "hexadecimal numbers"
+    } else if all(|value| number_prefix(value).is_some()) {
+        "numbers behind one prefix"
+    } else {
+        "generated"
+    }
+}
+
+/// Values of a variable segment that are kept as examples.
+const MAX_EXAMPLES: usize = 3;
 
 /// Returns the segments of a path, without scheme, host, query and fragment. A slash at the end
 /// gives a last empty segment.
@@ -230,6 +331,25 @@ mod tests {
         assert_eq!(operations.name("GET", "/a/http3"), "GET /a/http3");
         let versions = ["/v1/x", "/v2/x", "/v3/x", "/V4/x"];
         assert_eq!(names(&versions.map(|url| ("GET", url))), versions.map(|url| format!("GET {url}")));
+    }
+
+    #[test]
+    fn what_a_user_states_holds() {
+        let mut rules = OperationRules::default();
+        rules.add_ids("/products/{slug}").unwrap();
+        rules.add_name("/years/2026").unwrap();
+        let calls = ["/products/mug", "/products/mug/parts", "/years/2025", "/years/2026", "/years/2027"];
+        let tree = OperationTree::learn_with(rules, calls.map(|url| ("GET", url)));
+        let names = calls.map(|url| tree.name("GET", url));
+        let expected =
+            ["GET /products/{id}", "GET /products/{id}/parts", "GET /years/{id}", "GET /years/2026", "GET /years/{id}"];
+        assert_eq!(names, expected);
+        assert_eq!(tree.name("GET", "/products/lamp"), "GET /products/{id}");
+        let variables: Vec<_> = tree.variables().into_iter().map(|one| (one.path, one.values, one.look)).collect();
+        assert_eq!(
+            variables,
+            [("GET /products/{id}".to_owned(), 1, "stated"), ("GET /years/{id}".to_owned(), 2, "numbers")]
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! For CI.
 
 mod sarif;
+mod secrets;
 
 use std::path::PathBuf;
 
@@ -102,6 +103,7 @@ impl CheckArgs {
         let mut defects = loaded.defects;
         defects.extend(overlap::overlaps(&loaded.stubs));
         defects.extend(unreachable::unreachable_states(&loaded.stubs));
+        defects.extend(secrets::in_stubs(&loaded.stubs));
         let mut profiles = 0;
         for service in &services {
             let found = profile::load_up_to(&service.root, service.max_file_bytes);

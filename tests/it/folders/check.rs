@@ -39,6 +39,7 @@ fn each_rule_is_broken_by_what_it_describes() {
         (of(r#"{"url": "/a", "method": "get"}"#, "{}"), "never-matches"),
         (of(r#"{"url": "/a"}"#, r#"{"status": 200, "status": 201}"#), "repeated-name"),
         (of(r#"{"url": "/a"}"#, r#"{"body": "{{request.path}}"}"#), "template-not-rendered"),
+        (of(r#"{"url": "/a"}"#, r#"{"body": "AKIAIOSFODNN7EXAMPLE"}"#), "secret"),
         (of(r#"{"url": "/a"}"#, r#"{"transformers": ["body-transformer"]}"#), "unknown-extension"),
         (of(r#"{"customMatcher": {"name": "mine"}}"#, "{}"), "unknown-extension"),
         (

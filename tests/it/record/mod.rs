@@ -3,6 +3,7 @@
 
 mod ends;
 mod judge;
+mod planted;
 mod protection;
 mod ramp;
 mod secrets;

@@ -40,7 +40,8 @@ fn secret(kind: usize, number: usize) -> String {
 
 /// Returns a card number with a valid checksum.
 fn card(number: usize) -> String {
-    let digits: Vec<u32> = format!("411122{:09}", 734_001 + number * 7).bytes().map(|byte| u32::from(byte - b'0')).collect();
+    let digits: Vec<u32> =
+        format!("411122{:09}", 734_001 + number * 7).bytes().map(|byte| u32::from(byte - b'0')).collect();
     let doubled = |(place, digit): (usize, &u32)| if place % 2 == 0 { digit * 2 / 10 + digit * 2 % 10 } else { *digit };
     let sum: u32 = digits.iter().rev().enumerate().map(doubled).sum();
     let digits: String = digits.iter().map(ToString::to_string).collect();
@@ -52,7 +53,10 @@ fn card(number: usize) -> String {
 fn request(place: usize, kind: usize, secret: &str) -> String {
     let key = if matches!(kind, 0 | 9) { "password" } else { "data" };
     let post = |kind: &str, body: &str| {
-        format!("POST /post HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        format!(
+            "POST /post HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
     };
     let encoded = secret.replace(' ', "+");
     match place {
@@ -79,7 +83,8 @@ fn none_of_a_hundred_planted_secrets_is_on_the_disk() {
         let Some(kind) = heard.url.strip_prefix("/answer/").and_then(|kind| kind.parse().ok()) else {
             return answer(200, "", "fine");
         };
-        let number = heard.head.to_lowercase().split("x-number: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+        let number =
+            heard.head.to_lowercase().split("x-number: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
         let secret = secret(kind, number.expect("a number"));
         match number {
             Some(101) => answer(200, &format!("Set-Cookie: s={secret}; Path=/\r\n"), "fine"),

@@ -88,3 +88,38 @@ fn a_key_may_be_kept() {
     assert_eq!(tape.exchanges[0].request.url, "/?token=abcdefghij");
     assert!(tape.exchanges[1].request.url.contains("~redacted:"));
 }
+
+#[test]
+fn a_cookie_may_be_kept_and_stays_in_the_stub() {
+    let cookies = "Set-Cookie: a=1; Path=/\r\nSet-Cookie: sid=abcdef123456; HttpOnly\r\n";
+    for (key, kept) in [("Set-Cookie", true), ("sid", true), ("other", false)] {
+        let service = Service::saying(move |_| answer(200, cookies, "in"));
+        let recording = Recording::of(&service.url(), &["--keep", key]);
+        recording.get("/login");
+        let (told, _, _, folder) = recording.end("-INT");
+        let drafts = String::from_utf8_lossy(&everything(&folder.path().join("mappings"))).into_owned();
+        assert_eq!(drafts.contains("sid=abcdef123456; HttpOnly"), kept, "{key}: {drafts}\n{told}");
+        assert!(drafts.contains("HttpOnly"), "{drafts}");
+    }
+}
+
+#[test]
+fn anonymised_values_are_replaced_by_others_of_their_form() {
+    let service = Service::saying(|heard| {
+        let email = heard.url.split("email=").nth(1).unwrap_or_default().replace("%40", "@");
+        let body = format!("{{\"email\":\"{email}\",\"note\":\"mail to {email}\"}}");
+        answer(200, "Content-Type: application/json\r\n", &body)
+    });
+    let recording = Recording::of(&service.url(), &["--anonymise", "email"]);
+    for email in ["ann.lee@example.org", "bob@example.org", "ann.lee%40example.org"] {
+        recording.get(&format!("/who?email={email}"));
+    }
+    let (told, _, tape, folder) = recording.end("-INT");
+    let disk = String::from_utf8_lossy(&everything(folder.path())).into_owned();
+    assert!(!disk.contains("ann.lee@example.org") && !disk.contains("bob@example.org"), "{disk}");
+    let value = |place: usize| tape.exchanges[place].request.url.split("email=").nth(1).unwrap_or_default().to_owned();
+    assert_eq!((value(0).len(), value(0)), (19, value(2)), "equal values stay equal");
+    assert!(value(0).contains('@') && value(0) != value(1), "{} {}", value(0), value(1));
+    assert!(disk.matches(&value(0)).count() > 2, "the answer repeats it: {disk}");
+    assert!(told.contains("replayed: 3 of 3 calls"), "{told}");
+}

@@ -11,28 +11,11 @@ use percent_encoding::percent_decode_str;
 use super::call_group::{CallGroup, Observation, SeenAnswer};
 use super::header_rules::title_case;
 use super::recorded_answer::{self, decode};
+use super::request_fields::FieldPlace;
 use super::request_rule::RequestRule;
-use super::volatile_fields::{self, FieldPlace};
-use super::volatile_text::{self, EchoSource, TextPart, VolatileKinds};
+use super::volatile_text::{self, AnswerTemplate, EchoSource, TextPart, VolatileKinds};
 use super::{BodySource, body};
 use standin_tape::is_redacted;
-
-/// The template of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AnswerTemplate {
-    /// The body as a template.
-    pub(super) body: String,
-    /// Headers with a value that varies: name in lower case, and template.
-    pub(super) headers: Vec<(String, String)>,
-}
-
-impl AnswerTemplate {
-    /// Returns the template of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, template)| template.as_str())
-    }
-}
 
 /// An answer with what its volatile parts are made of.
 struct Sample {
@@ -129,8 +112,7 @@ impl Sample {
     fn template(&self, group: &CallGroup, kinds: VolatileKinds, is_proven: bool) -> Option<AnswerTemplate> {
         let random: Vec<EchoSource> =
             self.sources.iter().filter(|source| volatile_text::looks_random(&source.value)).cloned().collect();
-        let (sources, kinds) =
-            if is_proven { (&self.sources, kinds) } else { (&random, VolatileKinds::Echoes) };
+        let (sources, kinds) = if is_proven { (&self.sources, kinds) } else { (&random, VolatileKinds::Echoes) };
         let body = self.normal_form(group, sources, kinds).body;
         let mut all = vec![body.clone()];
         let mut headers = Vec::new();
@@ -168,7 +150,7 @@ fn sources(group: &CallGroup, observation: &Observation, bodies: &BodySource<'_>
     let request = group.request(observation);
     let body: Option<Bytes> = body(request.body.as_ref(), bodies);
     let Some(Ok(rule)) = body.map(|body| RequestRule::of(&request, body)) else { return sources };
-    for field in volatile_fields::fields(&rule) {
+    for field in rule.fields() {
         if !group.rule.masked.contains(&field.place) {
             continue;
         }

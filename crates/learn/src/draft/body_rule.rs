@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::field_rules::FieldRules;
 use super::java_numbers::survive_java;
-use super::volatile_fields::{FieldPlace, xml_values};
+use super::request_fields::{FieldPlace, xml_values};
 use standin_dialect::json::{digest, digest_ignoring_order};
 use standin_dialect::xml::Document;
 use standin_stub::call::Call;

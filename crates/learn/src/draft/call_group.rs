@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::answer_template::AnswerTemplate;
 use super::recorded_answer;
 use super::request_rule::RequestRule;
+use super::volatile_text::AnswerTemplate;
 use standin_tape::exchange::{BodyRef, ExchangeRequest, ExchangeResponse};
 
 /// Calls that a stub cannot tell apart by method, URL and body.

@@ -126,7 +126,9 @@ impl<'g> Choice<'_, 'g> {
             let calls = steps.iter().map(|(_, calls, _)| calls).sum();
             report.note(LeftOut::Sequence, calls, self.operation);
             let steps = steps.into_iter();
-            return steps.map(|(one, calls, step)| chosen(&group.answers[one.answer], calls, one, Some(step))).collect();
+            return steps
+                .map(|(one, calls, step)| chosen(&group.answers[one.answer], calls, one, Some(step)))
+                .collect();
         }
         let frequent = |one: &&&Observation| {
             let seen = &group.answers[one.answer];
@@ -169,8 +171,7 @@ impl<'g> Choice<'_, 'g> {
     /// Reports the calls whose answers no stub gives.
     fn note_left_out(&self, chosen: &[ChosenAnswer<'_>], report: &mut DraftReport) {
         for seen in &self.group.answers {
-            let given: u64 =
-                chosen.iter().filter(|one| std::ptr::eq(one.seen, seen)).map(|one| one.calls).sum();
+            let given: u64 = chosen.iter().filter(|one| std::ptr::eq(one.seen, seen)).map(|one| one.calls).sum();
             let why = match answer_class(seen) {
                 AnswerClass::NotModified => LeftOut::NotModified,
                 AnswerClass::Overload => LeftOut::Overload,

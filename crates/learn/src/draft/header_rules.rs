@@ -110,7 +110,8 @@ pub(super) fn split<'o>(group: &CallGroup, observations: &[&'o Observation]) -> 
     let single = varying.iter().map(|part| vec![part]).find(|parts| proven(parts));
     let chosen = single.or_else(|| {
         let few = &varying[..varying.len().min(MAX_PAIRED)];
-        let mut pairs = few.iter().enumerate().flat_map(|(at, one)| few[at + 1..].iter().map(move |other| vec![one, other]));
+        let mut pairs =
+            few.iter().enumerate().flat_map(|(at, one)| few[at + 1..].iter().map(move |other| vec![one, other]));
         pairs.find(|parts| proven(parts))
     });
     // what the service itself says that it varies by, if a sequence is within
@@ -176,7 +177,9 @@ fn is_proven(group: &CallGroup, part: &HeadPart, parts: &[&HeadPart], observatio
         return true;
     }
     let answer_header = |observation: &Observation, name: &str| {
-        recorded_answer::header(&group.answers[observation.answer].response, name).unwrap_or_default().to_ascii_lowercase()
+        recorded_answer::header(&group.answers[observation.answer].response, name)
+            .unwrap_or_default()
+            .to_ascii_lowercase()
     };
     let status = |observation: &Observation| group.answers[observation.answer].response.status;
     let of_part = |observation: &Observation| part.value(observation).map(|value| value.to_ascii_lowercase());
@@ -211,7 +214,8 @@ fn came_twice(parts: &[&HeadPart], observations: &[&Observation]) -> bool {
         let values = parts.iter().map(|part| part.value(observation)).collect();
         counts.entry(values).or_insert((0, observation.answer)).0 += 1;
     }
-    let repeated: BTreeSet<usize> = counts.values().filter(|(count, _)| *count > 1).map(|(_, answer)| *answer).collect();
+    let repeated: BTreeSet<usize> =
+        counts.values().filter(|(count, _)| *count > 1).map(|(_, answer)| *answer).collect();
     repeated.len() > 1 && counts.values().all(|(_, answer)| repeated.contains(answer))
 }
 

@@ -16,6 +16,7 @@ mod operation;
 mod recorded_answer;
 mod replay_check;
 mod report;
+mod request_fields;
 mod request_rule;
 mod sequence;
 mod unrecorded_ids;
@@ -39,6 +40,7 @@ pub use report::{DraftReport, LeftOut, OmittedCalls};
 use self::call_group::{AnswerKey, CallGroup, CallPlace, RequestHeaders};
 use self::operation::OperationDrafter;
 use self::request_rule::RequestRule;
+use standin_tape::OperationRules;
 use standin_tape::exchange::{BodyRef, Exchange, ExchangeRequest, ExchangeResponse};
 use standin_tape::operations::OperationTree;
 
@@ -60,6 +62,7 @@ pub struct Drafter<'b> {
     headers: HashSet<Rc<RequestHeaders>>,
     /// Names of request fields of which any value matches.
     ignored: Vec<String>,
+    operation_rules: OperationRules,
     report: DraftReport,
 }
 
@@ -122,8 +125,14 @@ impl<'b> Drafter<'b> {
             decoded: HashMap::new(),
             headers: HashSet::new(),
             ignored: Vec::new(),
+            operation_rules: OperationRules::default(),
             report: DraftReport::default(),
         }
+    }
+
+    /// Sets what is known of the segments of paths.
+    pub fn set_operation_rules(&mut self, rules: OperationRules) {
+        self.operation_rules = rules;
     }
 
     /// Lets any value match in the request fields with this name: a parameter, or the member or
@@ -161,7 +170,8 @@ impl<'b> Drafter<'b> {
             let call = (group.rule.method.as_str(), group.rule.path.as_str());
             std::iter::repeat_n(call, usize::try_from(group.calls).unwrap_or(usize::MAX))
         });
-        let operations = OperationTree::learn(calls);
+        let operations = OperationTree::learn_with(self.operation_rules.clone(), calls);
+        self.report.variables = operations.variables();
         let mut by_operation: BTreeMap<String, Vec<&CallGroup>> = BTreeMap::new();
         for group in &self.groups {
             by_operation.entry(operations.name(&group.rule.method, &group.rule.path)).or_default().push(group);

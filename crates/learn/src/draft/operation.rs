@@ -7,12 +7,12 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::chosen_answer::{ChosenAnswer, choose_answers};
-use super::recorded_answer::RecordedAnswer;
-use super::report::{DraftReport, LeftOut};
-use super::unrecorded_ids::{self, IdStub};
-use super::write::with_hashes;
 use super::call_group::CallGroup;
+use super::chosen_answer::{ChosenAnswer, choose_answers};
+use super::recorded_answer::{self, RecordedAnswer};
+use super::report::{DraftReport, LeftOut};
+use super::unrecorded_ids::{self, AnswerShape, IdStub};
+use super::write::with_hashes;
 use super::{DraftFile, DraftMappingFile, DraftTape, body, digest8, header_rules, names};
 use standin_tape::exchange::ExchangeRequest;
 
@@ -43,7 +43,7 @@ impl OperationDrafter<'_> {
         report: &mut DraftReport,
     ) -> Option<DraftMappingFile> {
         let mut all_chosen = choose_answers(self.name, groups, report);
-        let templates = unrecorded_ids::templates(self.name, &all_chosen);
+        let templates = unrecorded_ids::templates(self.name, &all_chosen, |chosen| self.shape(chosen));
         // of stubs of one priority the later is tried first: those that ask more come last
         let place = |chosen: &ChosenAnswer<'_>| {
             let rule = &chosen.group.rule;
@@ -105,6 +105,14 @@ impl OperationDrafter<'_> {
         Some(answer)
     }
 
+    /// Returns the shape of an answer. The members of a large body are not looked at.
+    fn shape(&self, chosen: &ChosenAnswer<'_>) -> AnswerShape {
+        let kind = recorded_answer::header(&chosen.seen.response, "content-type");
+        let is_small = chosen.seen.response.body.as_ref().is_none_or(|body| body.size <= MAX_SHAPED_BYTES);
+        let answer = if is_small { self.answer(chosen) } else { None };
+        AnswerShape::of(kind, answer.as_ref().map(|answer| &*answer.body))
+    }
+
     /// Returns the mapping of a stub, with the tape and the number of calls that it is from.
     fn mapping(&self, stub: StubParts<'_>, chosen: &ChosenAnswer<'_>) -> Map<String, Value> {
         let StubParts { id, name, priority, request, response } = stub;
@@ -114,7 +122,9 @@ impl OperationDrafter<'_> {
         mapping.extend(priority.map(|priority| ("priority".to_owned(), priority.into())));
         mapping.insert("request".to_owned(), request);
         mapping.insert("response".to_owned(), response);
-        if let Some(step) = chosen.step.as_ref().filter(|_| priority.is_none_or(|priority| priority < unrecorded_ids::ID_STUB_PRIORITY)) {
+        if let Some(step) =
+            chosen.step.as_ref().filter(|_| priority.is_none_or(|priority| priority < unrecorded_ids::ID_STUB_PRIORITY))
+        {
             step.add_to(&mut mapping, &scenario(self.name, chosen));
         }
         let tape = self.tapes.get(chosen.seen.tape).map_or("", |tape| tape.name.as_str());
@@ -154,6 +164,9 @@ fn scenario(operation: &str, chosen: &ChosenAnswer<'_>) -> String {
     let all = ChosenAnswer { step: None, ..chosen.clone() };
     format!("{}-{}", names::slug(operation), digest8(all.identity().as_bytes()))
 }
+
+/// Largest body whose shape is looked at, in bytes.
+const MAX_SHAPED_BYTES: u64 = 1 << 20;
 
 /// A stub for a path that held a secret takes any text there: literal paths come first.
 const SECRET_PATH_PRIORITY: i32 = 9;

@@ -5,9 +5,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::answer_template::AnswerTemplate;
 use super::java_numbers::survive_java;
-use super::volatile_text::TRANSFORMER;
+use super::volatile_text::{AnswerTemplate, TRANSFORMER};
 use super::{DraftFile, digest8};
 use standin_coding::ContentCoding;
 use standin_tape::exchange::ExchangeResponse;
@@ -40,7 +39,14 @@ impl RecordedAnswer {
             .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
             .flat_map(|(_, value)| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
             .collect();
-        let mut answer = Self { status: response.status, headers: Vec::new(), body: raw, reason: unusual_reason(response), template: None, lacks_secrets: false };
+        let mut answer = Self {
+            status: response.status,
+            headers: Vec::new(),
+            body: raw,
+            reason: unusual_reason(response),
+            template: None,
+            lacks_secrets: false,
+        };
         for (name, value) in &response.headers {
             let lower = name.to_ascii_lowercase();
             let is_coding = lower == "content-encoding" && decoded.is_some();
@@ -229,7 +235,11 @@ mod tests {
 
     fn answer(headers: &[(&str, &str)], body: &[u8]) -> RecordedAnswer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        RecordedAnswer::of(&ExchangeResponse { status: 200, reason: None, headers, body: None }, body.to_vec().into(), false)
+        RecordedAnswer::of(
+            &ExchangeResponse { status: 200, reason: None, headers, body: None },
+            body.to_vec().into(),
+            false,
+        )
     }
 
     #[test]
@@ -290,7 +300,9 @@ mod tests {
     fn json_is_written_as_such_only_if_it_comes_out_the_same() {
         let inline = |body: &str| answer(&[], body.as_bytes()).json("x").0;
         assert_eq!(inline("{\"a\":[1,\"b c\\\"\"]}")["jsonBody"], json!({"a": [1, "b c\""]}));
-        for body in ["{\"a\": 1}", "{\"a\":1}\n", "{\"a\":1.10}", "null", "5", "{\"a\":1,\"a\":2}", "[\"\\u00e9\"]", "{\"a\":}"] {
+        for body in
+            ["{\"a\": 1}", "{\"a\":1}\n", "{\"a\":1.10}", "null", "5", "{\"a\":1,\"a\":2}", "[\"\\u00e9\"]", "{\"a\":}"]
+        {
             assert_eq!(inline(body)["body"], *body);
         }
         let long = format!("\"{}\"", "x".repeat(MAX_INLINE_BYTES));

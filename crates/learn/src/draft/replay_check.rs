@@ -122,8 +122,7 @@ impl<'b> ReplayCheck<'b> {
 
     fn miss(&mut self, exchange: &Exchange) -> Option<MissReason> {
         let response = exchange.response.as_ref()?;
-        let bodies =
-            (body(exchange.request.body.as_ref(), &*self.bodies), body(response.body.as_ref(), &*self.bodies));
+        let bodies = (body(exchange.request.body.as_ref(), &*self.bodies), body(response.body.as_ref(), &*self.bodies));
         let (Some(asked), Some(answered)) = bodies else { return Some(MissReason::NoBody) };
         let expected = RecordedAnswer::of(response, answered, exchange.request.method == "HEAD");
         let by_status = match response.status {
@@ -159,7 +158,8 @@ fn difference(expected: &RecordedAnswer, reply: &Reply, stub: &Stub) -> Option<M
     }
     let got = bytes(&reply.body).unwrap_or_default();
     let is_coded = reply.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
-    let is_decoded = is_coded && !expected.headers().iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+    let is_decoded =
+        is_coded && !expected.headers().iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
     let got = if is_decoded { decode(&got, "gzip").unwrap_or(got) } else { got };
     if got != expected.body && !volatile_text::is_answer_of(stub, &expected.body) {
         return Some(MissReason::Body);

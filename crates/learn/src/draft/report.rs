@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use standin_tape::operations::VariableSegment;
 use standin_text::counted;
 
 /// The numbers of a draft, and what was left out.
@@ -17,6 +18,8 @@ pub struct DraftReport {
     pub templates: usize,
     /// Operations that have stubs.
     pub operations: usize,
+    /// Path segments that are ids.
+    pub variables: Vec<VariableSegment>,
     /// Omissions and remarks, by reason.
     pub remarks: BTreeMap<LeftOut, OmittedCalls>,
 }
@@ -89,11 +92,19 @@ impl LeftOut {
             Self::NotModified => ("left out", "answered 304: stubs do not ask for the headers that it depends on"),
             Self::Capped => ("left out", "beyond the stubs that an operation may have; see `--max-stubs`"),
             Self::LooseBody => ("note", "whose body is not asked for: over 64 KiB, multipart, or bytes with a secret"),
-            Self::SecretHeader => ("note", "whose answer has another value where a header held a secret, such as Set-Cookie; `record --keep KEY` keeps it"),
+            Self::SecretHeader => (
+                "note",
+                "whose answer has another value where a header held a secret, such as Set-Cookie; `record --keep KEY` keeps it",
+            ),
             Self::ByHeader => ("note", "told apart by a header on which the answer depends"),
-            Self::VolatileField => ("note", "with fields whose values are for one call only, so that any value matches"),
+            Self::VolatileField => {
+                ("note", "with fields whose values are for one call only, so that any value matches")
+            }
             Self::Template => ("note", "whose answer repeats values of the request, or the time: a template gives it"),
-            Self::Sequence => ("note", "of the same request answered differently in turn: a scenario gives the answers in their order"),
+            Self::Sequence => (
+                "note",
+                "of the same request answered differently in turn: a scenario gives the answers in their order",
+            ),
             Self::NamesTarget => {
                 ("note", "whose answer names the recorded service: clients that follow such a link reach it")
             }
@@ -103,7 +114,7 @@ impl LeftOut {
 
 impl fmt::Display for DraftReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, stubs, templates, operations, remarks } = self;
+        let Self { calls, stubs, templates, operations, variables, remarks } = self;
         write!(
             out,
             "{} gave {} of {}",
@@ -113,6 +124,12 @@ impl fmt::Display for DraftReport {
         )?;
         if *templates > 0 {
             write!(out, ", {templates} of them for ids that were not recorded")?;
+        }
+        for VariableSegment { path, values, examples, look } in variables {
+            let more = if *values > examples.len() { ", …" } else { "" };
+            let look = if *look == "stated" { "stated by --id-segments" } else { look };
+            let (values, examples) = (counted(*values as u64, "value"), examples.join(", "));
+            write!(out, "\n  id: `{path}` stands for {values} ({look}): {examples}{more}")?;
         }
         for (why, omitted) in remarks {
             let calls = counted(omitted.calls, "call");

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::body_rule::BodyRule;
 use super::field_rules::FieldRules;
 use super::report::LeftOut;
-use super::volatile_fields::FieldPlace;
+use super::request_fields::{Field, FieldPlace, leaves, xml_values};
 use standin_stub::call::{Call, Peers, Scheme};
 use standin_tape::exchange::ExchangeRequest;
 use standin_tape::is_redacted;
@@ -67,6 +67,31 @@ impl RequestRule {
             in_any_order: true,
             masked: Vec::new(),
         })
+    }
+
+    /// Returns the single values that the stub asks a request for.
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let named = |place: fn(String) -> FieldPlace| {
+            move |(name, value): (&str, &str)| Field {
+                place: place(name.to_owned()),
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }
+        };
+        let mut fields: Vec<Field> = self.query.single_values().map(named(FieldPlace::Query)).collect();
+        match &self.body {
+            BodyRule::Form(form) => fields.extend(form.single_values().map(named(FieldPlace::Form))),
+            BodyRule::Json(document) => leaves(document, String::new(), &mut fields),
+            BodyRule::Xml(text) => {
+                fields.extend(xml_values(text).into_iter().enumerate().map(|(place, value)| Field {
+                    place: FieldPlace::Xml(place),
+                    name: value.name,
+                    value: text[value.begin..value.end].to_owned(),
+                }));
+            }
+            BodyRule::Nothing | BodyRule::Binary(_) | BodyRule::Text(_) | BodyRule::TextAround(_) => {}
+        }
+        fields
     }
 
     /// Lets any value match in these fields.

@@ -55,8 +55,12 @@ impl TestBodies {
             headers: if said.kind.is_empty() { Vec::new() } else { headers },
             body: self.keep(&said.body),
         };
-        let response =
-            ExchangeResponse { status: said.status, reason: None, headers: Vec::new(), body: self.keep(said.answer.as_bytes()) };
+        let response = ExchangeResponse {
+            status: said.status,
+            reason: None,
+            headers: Vec::new(),
+            body: self.keep(said.answer.as_bytes()),
+        };
         Exchange {
             number: 1,
             operation: None,

@@ -6,119 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::Value;
-
-use super::body_rule::BodyRule;
 use super::call_group::CallGroup;
 use super::report::{DraftReport, LeftOut};
+use super::request_fields::{Field, FieldPlace};
 use super::request_rule::RequestRule;
 use super::{BodySource, answer_template, volatile_text};
-
-/// The place of a value in a request.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum FieldPlace {
-    Query(String),
-    Form(String),
-    /// A JSON pointer.
-    Json(String),
-    /// The n-th text or attribute of an XML document.
-    Xml(usize),
-}
-
-/// A value of a request.
-#[derive(Clone, Debug)]
-pub(super) struct Field {
-    pub(super) place: FieldPlace,
-    pub(super) name: String,
-    pub(super) value: String,
-}
-
-/// Returns the single values that a stub asks a request for.
-pub(super) fn fields(rule: &RequestRule) -> Vec<Field> {
-    let named = |place: fn(String) -> FieldPlace| {
-        move |(name, value): (&str, &str)| Field {
-            place: place(name.to_owned()),
-            name: name.to_owned(),
-            value: value.to_owned(),
-        }
-    };
-    let mut fields: Vec<Field> = rule.query.single_values().map(named(FieldPlace::Query)).collect();
-    match &rule.body {
-        BodyRule::Form(form) => fields.extend(form.single_values().map(named(FieldPlace::Form))),
-        BodyRule::Json(document) => leaves(document, String::new(), &mut fields),
-        BodyRule::Xml(text) => fields.extend(xml_values(text).into_iter().enumerate().map(|(place, value)| Field {
-            place: FieldPlace::Xml(place),
-            name: value.name,
-            value: text[value.begin..value.end].to_owned(),
-        })),
-        _ => {}
-    }
-    fields
-}
-
-fn leaves(value: &Value, pointer: String, fields: &mut Vec<Field>) {
-    match value {
-        Value::Object(members) => {
-            for (name, value) in members.iter().filter(|(name, _)| !name.contains(['/', '~'])) {
-                leaves(value, format!("{pointer}/{name}"), fields);
-            }
-        }
-        Value::Array(items) => {
-            for (place, value) in items.iter().enumerate() {
-                leaves(value, format!("{pointer}/{place}"), fields);
-            }
-        }
-        Value::String(text) if !text.starts_with("${json-unit.") => fields.push(leaf(pointer, text.clone())),
-        Value::Number(number) => fields.push(leaf(pointer, number.to_string())),
-        _ => {}
-    }
-}
-
-fn leaf(pointer: String, value: String) -> Field {
-    let name = pointer.rsplit('/').next().unwrap_or_default().to_owned();
-    Field { place: FieldPlace::Json(pointer), name, value }
-}
-
-/// A text or an attribute of an XML document: its place, and the name of its element or attribute.
-pub(super) struct XmlValue {
-    pub(super) name: String,
-    pub(super) begin: usize,
-    pub(super) end: usize,
-}
-
-/// Finds the texts between a begin tag and an end tag, and the attributes, in document order.
-pub(super) fn xml_values(text: &str) -> Vec<XmlValue> {
-    let mut values = Vec::new();
-    let mut at = 0;
-    while let Some(open) = text[at..].find('<').map(|place| at + place) {
-        let Some(close) = text[open..].find('>').map(|place| open + place) else { break };
-        let tag = &text[open + 1..close];
-        at = close + 1;
-        if tag.starts_with(['?', '!', '/']) {
-            continue;
-        }
-        let name = tag.split([' ', '\t', '\r', '\n', '/']).next().unwrap_or_default();
-        let mut from = open + 1 + name.len();
-        while let Some(quote) = text[from..close].find(['"', '\'']).map(|place| from + place) {
-            let mark = &text[quote..=quote];
-            let Some(end) = text[quote + 1..close].find(mark).map(|place| quote + 1 + place) else { break };
-            let attribute = text[from..quote].trim().trim_end_matches('=').trim();
-            if !attribute.starts_with("xmlns") {
-                values.push(XmlValue { name: local(attribute), begin: quote + 1, end });
-            }
-            from = end + 1;
-        }
-        let next = text[at..].find('<').map_or(text.len(), |place| at + place);
-        if !tag.ends_with('/') && text[next..].starts_with("</") && !text[at..next].trim().is_empty() {
-            values.push(XmlValue { name: local(name), begin: at, end: next });
-        }
-    }
-    values
-}
-
-fn local(name: &str) -> String {
-    name.rsplit(':').next().unwrap_or_default().to_owned()
-}
 
 /// Puts placeholders in place of volatile values, and joins the groups that differ in nothing else.
 /// The fields named in `ignored` are taken for volatile without proof.
@@ -143,7 +35,7 @@ pub(super) fn join(
 /// Returns a text that is equal for requests that differ in the values of their fields only.
 fn family(rule: &RequestRule) -> String {
     let mut bare = rule.clone();
-    let places: Vec<FieldPlace> = fields(rule).into_iter().map(|field| field.place).collect();
+    let places: Vec<FieldPlace> = rule.fields().into_iter().map(|field| field.place).collect();
     bare.mask(&places);
     bare.key(false)
 }
@@ -160,7 +52,7 @@ impl VolatilePlaces {
     fn of(members: &[CallGroup], ignored: &[String]) -> Self {
         let mut values: BTreeMap<FieldPlace, (String, Vec<(String, &CallGroup)>)> = BTreeMap::new();
         for group in members {
-            for Field { place, name, value } in fields(&group.rule) {
+            for Field { place, name, value } in group.rule.fields() {
                 values.entry(place).or_insert_with(|| (name, Vec::new())).1.push((value, group));
             }
         }
@@ -284,15 +176,6 @@ const HINTED_TIME_MS: i64 = 7 * 86_400_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_and_attributes_of_xml_are_found() {
-        let text = "<?xml version=\"1.0\"?><a xmlns:e='urn:e' id=\"7\"><e:b>x y</e:b><c/><d>\n<f t='1'>z</f></d></a>";
-        let values = xml_values(text);
-        let found: Vec<(&str, &str)> =
-            values.iter().map(|value| (value.name.as_str(), &text[value.begin..value.end])).collect();
-        assert_eq!(found, [("id", "7"), ("b", "x y"), ("t", "1"), ("f", "z")]);
-    }
 
     #[test]
     fn names_hint_at_volatile_values() {

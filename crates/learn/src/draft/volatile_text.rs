@@ -34,6 +34,23 @@ pub(super) struct EchoSource {
     pub(super) expression: String,
 }
 
+/// The template of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AnswerTemplate {
+    /// The body as a template.
+    pub(super) body: String,
+    /// Headers with a value that varies: name in lower case, and template.
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl AnswerTemplate {
+    /// Returns the template of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, template)| template.as_str())
+    }
+}
+
 /// Splits a text at its volatile values. `at_ms` is the time of the call, in milliseconds since
 /// 1970.
 pub(super) fn split(text: &str, sources: &[EchoSource], kinds: VolatileKinds, at_ms: i64) -> Vec<TextPart> {
@@ -232,8 +249,7 @@ mod tests {
 
     #[test]
     fn a_text_is_split_at_whole_values() {
-        let sources =
-            [EchoSource { value: "abc-1".to_owned(), expression: "{{request.headers.X-Id}}".to_owned() }];
+        let sources = [EchoSource { value: "abc-1".to_owned(), expression: "{{request.headers.X-Id}}".to_owned() }];
         let text = "{\"id\":\"abc-1\",\"other\":\"abc-12\",\"at\":1796040000}";
         let parts = split(text, &sources, VolatileKinds::Times, NOON);
         assert_eq!(

@@ -50,8 +50,11 @@ impl Rule {
         summary: "a transformer, listener or matcher of an extension that standin does not have",
     };
 
+    /// A secret in a stub.
+    pub const SECRET: Self = Self { id: "secret", summary: "a stub that contains what looks like a secret" };
+
     /// All rules.
-    pub const ALL: [&'static Self; 10] = [
+    pub const ALL: [&'static Self; 11] = [
         &Self::INVALID,
         &Self::SUSPICIOUS,
         &Self::NO_STUB,
@@ -62,5 +65,6 @@ impl Rule {
         &Self::NEVER_REACHED,
         &Self::NOT_RENDERED,
         &Self::UNKNOWN_EXTENSION,
+        &Self::SECRET,
     ];
 }

@@ -1,32 +1,31 @@
 //! Redaction: replaces the secrets of an exchange before any of it is written to the disk.
 //!
 //! A secret is the value of a header with credentials or cookies, or the value of a secret key: a
-//! header, a query or form parameter, a cookie, or a member of a JSON body. A marker replaces the
+//! header, a query or form parameter, a cookie, a member of a JSON body, or an element or attribute
+//! of an XML body; or it is recognized by its look (`secret_patterns.rs`). A marker replaces the
 //! value there and wherever it recurs, in this exchange and in later ones (`known_secrets.rs`).
-//! Equal secrets get equal markers.
+//! Equal secrets get equal markers. A value that is anonymised gets a substitute of its form in
+//! place of a marker (`substitute.rs`).
 
 mod known_secrets;
 mod marker;
+mod rules;
 mod secret_keys;
+mod secret_markup;
+mod secret_patterns;
+mod substitute;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 
-use smallvec::SmallVec;
 use standin_coding::ContentCoding;
 
 use self::known_secrets::KnownSecrets;
 pub use self::marker::{REDACTED_PREFIX, is_redacted, redaction_marker, split_at_redactions, with_stand_ins};
+pub use self::rules::{DEFAULT_SECRET_KEYS, RedactionRules};
 use self::secret_keys::SecretValue;
-
-/// The set of keys whose values are secret. Case, `-` and `_` are ignored.
-#[derive(Clone, Debug)]
-pub struct RedactionRules {
-    keys: HashSet<String, foldhash::fast::RandomState>,
-    /// Headers and cookies that are kept, though they usually hold secrets.
-    kept: HashSet<String, foldhash::fast::RandomState>,
-}
+pub use self::secret_patterns::{SecretLook, find_secret_looks};
 
 /// The redaction of one recording, with the secrets seen so far.
 #[derive(Debug)]
@@ -35,6 +34,8 @@ pub struct Redactor {
     /// Salt of the markers, so that a secret cannot be guessed from its marker.
     salt: foldhash::quality::RandomState,
     secrets: KnownSecrets,
+    /// Substitutes of anonymised values, by their marker.
+    substitutes: HashMap<u32, String, foldhash::fast::RandomState>,
 }
 
 /// A request or response with its secrets.
@@ -55,44 +56,15 @@ pub struct RedactedMessage<'m> {
     pub body: Option<Cow<'m, [u8]>>,
 }
 
-impl Default for RedactionRules {
-    fn default() -> Self {
-        Self { keys: DEFAULT_SECRET_KEYS.iter().map(|key| normalized_key(key)).collect(), kept: HashSet::default() }
-    }
-}
-
-impl RedactionRules {
-    /// Adds a secret key: of a header, a query or form parameter, a cookie or a JSON member.
-    pub fn add(&mut self, key: &str) {
-        let key = normalized_key(key);
-        self.kept.remove(&key);
-        self.keys.insert(key);
-    }
-
-    /// Removes a key, so that its values are not redacted: also a cookie, or a header such as
-    /// `Set-Cookie` or `Authorization`.
-    pub fn remove(&mut self, key: &str) {
-        let key = normalized_key(key);
-        self.keys.remove(&key);
-        self.kept.insert(key);
-    }
-
-    fn is_kept(&self, key: &str) -> bool {
-        !self.kept.is_empty() && self.kept.contains(&normalized_key(key))
-    }
-
-    fn is_secret(&self, key: &str) -> bool {
-        // called for every header and member, so it avoids an allocation
-        let mut buffer = SmallVec::<[u8; 64]>::new();
-        buffer.extend(normalized_bytes(key));
-        std::str::from_utf8(&buffer).is_ok_and(|key| self.keys.contains(key))
-    }
-}
-
 impl Redactor {
     /// Creates a redactor that knows no secret yet.
     pub fn new(rules: RedactionRules) -> Self {
-        Self { rules, salt: foldhash::quality::RandomState::default(), secrets: KnownSecrets::new() }
+        Self {
+            rules,
+            salt: foldhash::quality::RandomState::default(),
+            secrets: KnownSecrets::new(),
+            substitutes: HashMap::default(),
+        }
     }
 
     /// Returns the number of secrets that were forgotten to bound the memory. Later exchanges may
@@ -105,7 +77,9 @@ impl Redactor {
     /// before any is rewritten, because one may repeat a secret of another.
     pub fn redact<'m>(&mut self, url: &str, messages: Vec<PlainMessage<'m>>) -> (String, Vec<RedactedMessage<'m>>) {
         let query = url.find('?').map_or(url.len(), |mark| mark + 1);
-        let in_url = secret_keys::in_pairs(url, query, |key| self.rules.is_secret(key));
+        let mut in_url = self.in_pairs(url, query);
+        let kept = secret_keys::in_pairs(url, query, |key| self.rules.is_kept(key));
+        add_looks(url.as_bytes(), &mut in_url, &kept);
         self.learn(&in_url);
         let read: Vec<_> = messages.into_iter().map(|message| self.find_secrets(message)).collect();
         let url = self.rewrite(url.as_bytes(), &in_url);
@@ -142,8 +116,45 @@ impl Redactor {
         RedactedMessage { headers, body }
     }
 
-    fn in_header(&self, name: &str, value: &str) -> Vec<SecretValue> {
-        if matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie") && self.rules.is_kept(name) {
+    fn in_header(&mut self, name: &str, value: &str) -> Vec<SecretValue> {
+        let mut found = self.in_header_by_key(name, value);
+        if !self.rules.is_kept(name) {
+            add_looks(value.as_bytes(), &mut found, &[]);
+        }
+        found
+    }
+
+    /// Finds the values of secret keys in `a=1&b=2`, and learns substitutes of anonymised ones.
+    fn in_pairs(&mut self, text: &str, from: usize) -> Vec<SecretValue> {
+        let found = secret_keys::in_pairs(text, from, |key| self.rules.is_secret(key));
+        let anonymised = secret_keys::in_pairs(text, from, |key| self.rules.is_anonymised(key));
+        self.with_substitutes(found, anonymised)
+    }
+
+    /// Joins secrets with anonymised values, of which it learns the substitutes.
+    fn with_substitutes(&mut self, mut found: Vec<SecretValue>, anonymised: Vec<SecretValue>) -> Vec<SecretValue> {
+        for mut value in anonymised {
+            if found.iter().any(|secret| secret.at.start < value.at.end && value.at.start < secret.at.end) {
+                continue;
+            }
+            let plain = &value.secrets[0];
+            let substitute = substitute::of(plain, self.salt.hash_one(plain.as_bytes()));
+            if self.substitutes.len() >= MAX_SUBSTITUTES {
+                // values that recur from then on get a marker
+                self.substitutes.clear();
+            }
+            // numbers stay numbers
+            value.is_bare &= !plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+            self.substitutes.insert(self.marker(plain.as_bytes()), substitute);
+            found.push(value);
+        }
+        found.sort_by_key(|value| value.at.start);
+        found
+    }
+
+    fn in_header_by_key(&mut self, name: &str, value: &str) -> Vec<SecretValue> {
+        if matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie") && self.rules.is_kept(name)
+        {
             Vec::new()
         } else if matches!(name, "authorization" | "proxy-authorization") {
             secret_keys::in_credentials(value)
@@ -156,17 +167,32 @@ impl Redactor {
         } else {
             // the value may be a URL: `Location`, `Referer`
             let query = value.find('?').map_or(value.len(), |mark| mark + 1);
-            secret_keys::in_pairs(value, query, |key| self.rules.is_secret(key))
+            if self.rules.is_anonymised(name) && !value.is_empty() {
+                let all = SecretValue { at: 0..value.len(), secrets: vec![value.to_owned()], is_bare: false };
+                return self.with_substitutes(Vec::new(), vec![all]);
+            }
+            self.in_pairs(value, query)
         }
     }
 
-    fn in_body(&self, content_type: &str, body: &[u8]) -> Vec<SecretValue> {
-        let is_secret = |key: &str| self.rules.is_secret(key);
-        if content_type.contains("x-www-form-urlencoded") {
-            return std::str::from_utf8(body)
-                .map_or_else(|_| Vec::new(), |body| secret_keys::in_pairs(body, 0, is_secret));
-        }
-        if secret_keys::is_json(body) { secret_keys::in_json(body, is_secret) } else { Vec::new() }
+    fn in_body(&mut self, content_type: &str, body: &[u8]) -> Vec<SecretValue> {
+        let by_key = |is_secret: &dyn Fn(&str) -> bool| {
+            let text = std::str::from_utf8(body);
+            match text {
+                Ok(text) if content_type.contains("x-www-form-urlencoded") => secret_keys::in_pairs(text, 0, is_secret),
+                Ok(text) if content_type.contains("multipart/") => secret_markup::in_multipart(text, is_secret),
+                _ if secret_keys::is_json(body) => secret_keys::in_json(body, is_secret),
+                Ok(text) if is_markup(content_type, text) => secret_markup::in_xml(text, is_secret),
+                _ => Vec::new(),
+            }
+        };
+        let found = by_key(&|key| self.rules.is_secret(key));
+        let anonymised =
+            if self.rules.anonymises() { by_key(&|key| self.rules.is_anonymised(key)) } else { Vec::new() };
+        let kept = if self.rules.keeps() { by_key(&|key| self.rules.is_kept(key)) } else { Vec::new() };
+        let mut found = self.with_substitutes(found, anonymised);
+        add_looks(body, &mut found, &kept);
+        found
     }
 
     fn learn(&mut self, found: &[SecretValue]) {
@@ -212,8 +238,8 @@ impl Redactor {
             }
             out.extend_from_slice(&text[from..at.start.max(from)]);
             if at.start >= from {
-                let marker = redaction_marker(marker);
-                out.extend_from_slice(if is_bare { format!("\"{marker}\"") } else { marker }.as_bytes());
+                let value = self.substitutes.get(&marker).cloned().unwrap_or_else(|| redaction_marker(marker));
+                out.extend_from_slice(if is_bare { format!("\"{value}\"") } else { value }.as_bytes());
             }
             from = at.end;
         }
@@ -231,18 +257,41 @@ struct SearchedMessage<'m> {
     found: Vec<SecretValue>,
 }
 
+/// Adds the texts that look like secrets, where no value of a secret key is, nor of a key that is
+/// kept.
+fn add_looks(text: &[u8], found: &mut Vec<SecretValue>, kept: &[SecretValue]) {
+    for look in find_secret_looks(text) {
+        let is_apart = |value: &SecretValue| value.at.end <= look.at.start || look.at.end <= value.at.start;
+        if let Ok(secret) = std::str::from_utf8(&text[look.at.clone()])
+            && found.iter().chain(kept).all(is_apart)
+        {
+            found.push(SecretValue {
+                at: look.at.clone(),
+                secrets: vec![secret.to_owned()],
+                is_bare: is_number(text, &look.at),
+            });
+        }
+    }
+    found.sort_by_key(|value| value.at.start);
+}
+
+/// Returns true if a secret is a number of a JSON text, whose replacement needs quotes.
+fn is_number(text: &[u8], at: &std::ops::Range<usize>) -> bool {
+    let before = text[..at.start].iter().rev().find(|byte| !byte.is_ascii_whitespace());
+    let after = text[at.end..].iter().find(|byte| !byte.is_ascii_whitespace());
+    secret_keys::is_json(text)
+        && text[at.clone()].iter().all(u8::is_ascii_digit)
+        && matches!(before, Some(b':' | b',' | b'['))
+        && matches!(after, Some(b',' | b'}' | b']'))
+}
+
+fn is_markup(content_type: &str, text: &str) -> bool {
+    content_type.contains("xml") || content_type.contains("html") || text.trim_start().starts_with('<')
+}
+
 /// Returns the first value of a header, or an empty text.
 fn header<'h>(headers: &'h [(&str, Cow<'_, str>)], name: &str) -> &'h str {
     headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| &**value)
-}
-
-/// Returns a key in lower case, without `-` and `_`.
-fn normalized_key(key: &str) -> String {
-    String::from_utf8(normalized_bytes(key).collect()).expect("ASCII alone was changed")
-}
-
-fn normalized_bytes(key: &str) -> impl Iterator<Item = u8> {
-    key.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase())
 }
 
 fn lossy_text(bytes: Vec<u8>) -> String {
@@ -265,31 +314,15 @@ fn encode(body: Vec<u8>, coding: &str) -> Vec<u8> {
     }
 }
 
-/// Keys whose values are redacted by default, besides the headers with credentials and cookies.
-pub const DEFAULT_SECRET_KEYS: [&str; 15] = [
-    "access_token",
-    "api_key",
-    "client_secret",
-    "id_token",
-    "passwd",
-    "password",
-    "private_key",
-    "refresh_token",
-    "secret",
-    "session_token",
-    "token",
-    "x-amz-security-token",
-    "x-api-key",
-    "x-auth-token",
-    "x-csrf-token",
-];
-
 /// Minimum length of a value that is searched for elsewhere. Shorter values recur by chance, so
 /// they are replaced only at their key.
 const MIN_RECURRING_BYTES: usize = 6;
 
 /// Common values of cookies and flags, which are no secrets.
 const COMMON_VALUES: [&str; 4] = ["accept", "accepted", "default", "enabled"];
+
+/// Anonymised values whose substitutes are known, so that they are found where they recur.
+const MAX_SUBSTITUTES: usize = 100_000;
 
 /// Maximum decoded length of a body that is searched, in bytes.
 const MAX_DECODED_BYTES: usize = 64 << 20;

@@ -18,7 +18,7 @@ pub(super) struct SecretValue {
 }
 
 impl SecretValue {
-    fn text(at: Range<usize>, secret: impl Into<String>) -> Self {
+    pub(super) fn text(at: Range<usize>, secret: impl Into<String>) -> Self {
         Self { at, secrets: vec![secret.into()], is_bare: false }
     }
 }

@@ -158,3 +158,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn looks_and_markup_are_redacted_and_kept_keys_are_not() {
+    let card = "4111111111111111";
+    let body = format!("<a><pan>{card}</pan><Password>hunter22</Password><n>{card}</n></a>");
+    let redact = |rules: RedactionRules| {
+        let message = PlainMessage { headers: vec![("content-type", "text/xml".into())], body: body.as_bytes() };
+        let (url, messages) = Redactor::new(rules).redact("/pay?pan=5500005555555559", vec![message]);
+        let body = messages[0].body.clone().expect("it can be read");
+        (url, String::from_utf8(body.into_owned()).expect("text"))
+    };
+    let (url, text) = redact(RedactionRules::default());
+    assert!(!url.contains("5500") && !text.contains("4111") && !text.contains("hunter22"), "{url} {text}");
+    assert!(text.starts_with("<a><pan>~redacted:"), "{text}");
+    let mut rules = RedactionRules::default();
+    rules.remove("pan");
+    let (url, text) = redact(rules);
+    assert!(url.ends_with("=5500005555555559") && !text.contains("hunter22"), "{url} {text}");
+}

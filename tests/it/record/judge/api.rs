@@ -74,9 +74,8 @@ impl Api {
 
 fn resources(asked: &Asked<'_>, version: &str, rest: &[&str]) -> Option<Vec<u8>> {
     let number = |id: &str| id.parse::<u32>().ok().filter(|id| (1..10_000).contains(id) || *id > 90_000);
-    let hex = |id: &str, length: usize| {
-        id.len() == length && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-    };
+    let hex =
+        |id: &str, length: usize| id.len() == length && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     Some(match (asked.method, version, rest) {
         ("GET", "v1", ["users"]) => {
             let page = asked.query.get("page").map_or("1", String::as_str);
@@ -230,7 +229,9 @@ fn documents(asked: &Asked<'_>, parts: &[&str]) -> Option<Vec<u8>> {
             reply("200 OK", "Content-Type: text/plain; charset=iso-8859-1\r\n", b"caf\xe9\n")
         }
         ("GET", ["files", "data.csv"]) => reply("200 OK", "Content-Type: text/csv\r\n", b"\xef\xbb\xbfa;b\r\n"),
-        ("GET", ["feed.xml"]) => reply("200 OK", "Content-Type: application/atom+xml\r\n", b"<?xml version=\"1.0\"?>\n<f/>\n"),
+        ("GET", ["feed.xml"]) => {
+            reply("200 OK", "Content-Type: application/atom+xml\r\n", b"<?xml version=\"1.0\"?>\n<f/>\n")
+        }
         ("GET", ["old"]) => reply("301 Moved Permanently", "Location: /files/data.csv\r\n", b""),
         ("GET", ["health"]) => reply("200 All Well", "content-type: text/plain\r\nX-B: 1\r\nX-A: 2\r\n", b"ok\n"),
         ("GET", ["braces"]) => json("{\"template\": \"{{request.path}}\"}"),

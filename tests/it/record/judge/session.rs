@@ -60,7 +60,9 @@ fn resources() -> Operations {
         ("GET /api/v1/users", many("GET", &["/api/v1/users", "/api/v1/users?page=2", "/api/v1/users?page=3"])),
         (
             "POST /api/v1/users",
-            ["ann", "bob"].map(|name| Request::with("POST", "/api/v1/users", JSON, &format!("{{\"name\":\"{name}\"}}"))).to_vec(),
+            ["ann", "bob"]
+                .map(|name| Request::with("POST", "/api/v1/users", JSON, &format!("{{\"name\":\"{name}\"}}")))
+                .to_vec(),
         ),
         (
             "GET /api/v1/users/{id}",
@@ -91,7 +93,10 @@ fn resources() -> Operations {
         ("GET /api/v1/products/red-lamp", many("GET", &["/api/v1/products/red-lamp"])),
         ("GET /api/v1/days/{id}", many("GET", &["/api/v1/days/2026-11-02", "/api/v1/days/2026-11-03"])),
         ("GET /api/v1/commits/{id}", shas.map(|sha| Request::get(format!("/api/v1/commits/{sha}"))).to_vec()),
-        ("GET /api/v1/tenants/{id}", [3, 14, 15].map(|id| Request::get(format!("/api/v1/tenants/tenant-{id}"))).to_vec()),
+        (
+            "GET /api/v1/tenants/{id}",
+            [3, 14, 15].map(|id| Request::get(format!("/api/v1/tenants/tenant-{id}"))).to_vec(),
+        ),
         ("GET /api/v1/metrics", many("GET", &["/api/v1/metrics"])),
         ("GET /api/v1/status", many("GET", &["/api/v1/status"])),
         ("GET /api/v1/config", many("GET", &["/api/v1/config", "/api/v1/config"])),
@@ -130,12 +135,20 @@ fn variants() -> Operations {
     let form = |body: &str| Request::with("POST", "/login", "application/x-www-form-urlencoded", body);
     vec![
         ("GET /greeting", ["de", "fr", "en", "de"].map(speaking).to_vec()),
-        ("GET /report", ["application/json", "application/xml", "text/csv", "application/xml", "application/json", "text/csv"].map(accepting).to_vec()),
+        (
+            "GET /report",
+            ["application/json", "application/xml", "text/csv", "application/xml", "application/json", "text/csv"]
+                .map(accepting)
+                .to_vec(),
+        ),
         ("POST /login", vec![form("user=ann&password=hunter2secret"), form("user=eve&password=hunter2secret")]),
         ("GET /account", vec![Request::get("/account"), Request::get("/account").head("Cookie: sid=abcdef123456")]),
         ("GET /range", vec![Request::get("/range"), Request::get("/range").head("Range: bytes=0-3")]),
         ("GET /zipped", vec![Request::get("/zipped").head("Accept-Encoding: gzip"), Request::get("/zipped")]),
-        ("GET /jobs/{id}", [501, 501, 502, 501, 501, 502, 501].map(|job| Request::get(format!("/jobs/{job}"))).to_vec()),
+        (
+            "GET /jobs/{id}",
+            [501, 501, 502, 501, 501, 502, 501].map(|job| Request::get(format!("/jobs/{job}"))).to_vec(),
+        ),
         ("POST /jobs", vec![Request::with("POST", "/jobs", "application/json", "{\"run\": \"report\"}")]),
         ("GET /cart", vec![Request::get("/cart")]),
         ("POST /cart/{id}", [1, 2, 3].map(|item| Request::with("POST", format!("/cart/item-{item}"), "", "")).to_vec()),
@@ -158,7 +171,15 @@ fn volatile(round: u32) -> Operations {
         ("GET /cache", (0..3).map(|call| Request::get(format!("/cache?_={}{call}", millis()))).collect()),
         (
             "GET /nonce",
-            (0..3).map(|call| Request::get(format!("/nonce?nonce={round}a{}&ts={}", id(call).replace('-', ""), millis() + u128::from(call)))).collect(),
+            (0..3)
+                .map(|call| {
+                    Request::get(format!(
+                        "/nonce?nonce={round}a{}&ts={}",
+                        id(call).replace('-', ""),
+                        millis() + u128::from(call)
+                    ))
+                })
+                .collect(),
         ),
     ]
 }
@@ -182,7 +203,6 @@ pub(super) fn refused() -> Vec<Request> {
         Request::get("/query?action=kill"),
         Request::get("/files/other.png"),
         Request::get("/jobs/next"),
-        Request::get("/echo"),
         Request::get("/cache"),
         Request::get("/nothing"),
         Request::get("/"),
