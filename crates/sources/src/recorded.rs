@@ -67,7 +67,7 @@ impl SourceCalls {
         let draft = {
             let mut drafter = Drafter::new(|hash| bodies.get(hash).cloned(), max_stubs);
             let host = self.calls.first().map(|call| call.host.as_str()).unwrap_or_default();
-            drafter.begin(file, host);
+            drafter.begin(file, host, 0);
             for exchange in &exchanges {
                 drafter.add(exchange);
             }
@@ -101,7 +101,7 @@ fn exchange(call: &SourceCall, number: u64, redactor: &mut Redactor, bodies: &mu
         headers: request.headers,
     };
     let body = body_ref(&response, &call.response_body, bodies);
-    let response = ExchangeResponse { status: call.status, headers: response.headers, body };
+    let response = ExchangeResponse { status: call.status, reason: None, headers: response.headers, body };
     Exchange {
         number,
         operation: None,
