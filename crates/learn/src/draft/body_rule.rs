@@ -141,10 +141,9 @@ impl BodyRule {
                     if survive_java(document) { document.clone() } else { Value::from(document.to_string()) };
                 json!({ "equalToJson": expected, "ignoreArrayOrder": in_any_order, "ignoreExtraElements": true })
             }
-            Self::Text(text) => json!({ "equalTo": text }),
             Self::Xml(text) if text.contains(ANY_XML) => json!({ "equalToXml": text, "enablePlaceholders": true }),
             Self::Xml(text) if in_any_order => json!({ "equalToXml": text }),
-            Self::Xml(text) => json!({ "equalTo": text }),
+            Self::Text(text) | Self::Xml(text) => json!({ "equalTo": text }),
             Self::TextAround(parts) => {
                 let quoted: Vec<String> = parts.iter().map(|part| quote(part)).collect();
                 json!({ "matches": quoted.join("(?s:.+)") })

@@ -37,7 +37,8 @@ impl ChosenAnswer<'_> {
             identity.push_str(&rule.identity());
         }
         if let Some(step) = &self.step {
-            identity.push_str(&format!("\nstep {}", step.number));
+            identity.push_str("\nstep ");
+            identity.push_str(&step.number.to_string());
         }
         identity
     }

@@ -40,6 +40,9 @@ fn family(rule: &RequestRule) -> String {
     bare.key(false)
 }
 
+/// The name of a field, and its values with the groups that have them.
+type NamedValues<'g> = (String, Vec<(String, &'g CallGroup)>);
+
 /// The volatile fields of a family of requests.
 struct VolatilePlaces {
     /// Times of the call, and fields that the user named.
@@ -50,7 +53,7 @@ struct VolatilePlaces {
 
 impl VolatilePlaces {
     fn of(members: &[CallGroup], ignored: &[String]) -> Self {
-        let mut values: BTreeMap<FieldPlace, (String, Vec<(String, &CallGroup)>)> = BTreeMap::new();
+        let mut values: BTreeMap<FieldPlace, NamedValues<'_>> = BTreeMap::new();
         for group in members {
             for Field { place, name, value } in group.rule.fields() {
                 values.entry(place).or_insert_with(|| (name, Vec::new())).1.push((value, group));
@@ -86,7 +89,9 @@ impl VolatilePlaces {
             let all = [self.certain.clone(), self.random.clone()].concat();
             let before = members.len();
             let mut tried = masked(members.iter().map(CallGroup::duplicate).collect(), &all);
-            tried.iter_mut().for_each(|group| answer_template::apply(group, bodies));
+            for group in &mut tried {
+                answer_template::apply(group, bodies);
+            }
             if tried.len() < before && tried.iter().all(|group| group.count_answers() == 1) {
                 Self::note(&tried, &all, report);
                 return tried;

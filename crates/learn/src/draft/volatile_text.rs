@@ -160,7 +160,7 @@ pub(super) fn now_expression(text: &str, at_ms: i64) -> Option<String> {
 /// Returns the milliseconds since 1970 of a time in ISO 8601 with a time of day; without a zone it
 /// is taken as UTC.
 pub(super) fn time_ms(text: &str) -> Option<i64> {
-    if !TIMES.find(text).is_some_and(|found| found.len() == text.len()) || is_number(text) {
+    if TIMES.find(text).is_none_or(|found| found.len() != text.len()) || is_number(text) {
         return None;
     }
     let zoned = text.parse::<Timestamp>().ok();
