@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Args;
@@ -12,7 +11,6 @@ use super::operation_args::OperationArgs;
 use super::{Exit, Failure, print_diagnostics, print_line, print_note};
 use standin_learn::draft::write::{self, WriteSummary};
 use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, ReplayCheck, StubDraft, verify};
-use standin_stub::Stub;
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
 use standin_tape::{self, TapeBodies, TapeCondition, TapeReader};
@@ -91,7 +89,11 @@ pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool, rules: &DraftR
         }
         report_condition(&path, reader.condition());
     }
-    write_draft(&drafter.finish(), folder, prune, bodies)
+    let exit = write_draft(&drafter.finish(), folder, prune, bodies)?;
+    if exit == Exit::Success {
+        replay(folder, bodies)?;
+    }
+    Ok(exit)
 }
 
 /// Writes a draft into a stub folder, prints its report, and tries it.
@@ -217,11 +219,9 @@ fn verify(draft: &StubDraft, folder: &Path, bodies: impl Fn(&str) -> Option<Byte
         let message = "the stubs have defects, so that it was not tried whether they answer the recorded calls";
         return Err(Failure::check_failed(message).help("fix them and draft again"));
     }
-    let replayed = loaded.stubs.clone();
     let mismatches = verify::mismatches(draft, loaded.stubs, &bodies);
     let tried = draft.calls.len();
     print_line(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - mismatches.len()));
-    replay(folder, replayed, &bodies)?;
     for mismatch in mismatches.iter().take(MAX_LISTED) {
         let by: &dyn Display = match &mismatch.answered_by {
             Some(stub) => stub,
@@ -236,7 +236,8 @@ fn verify(draft: &StubDraft, folder: &Path, bodies: impl Fn(&str) -> Option<Byte
 }
 
 /// Sends all calls of the tapes to the stubs, and prints how many get the recorded answer.
-fn replay(folder: &Path, stubs: Vec<Arc<Stub>>, bodies: impl Fn(&str) -> Option<Bytes>) -> Result<(), Failure> {
+fn replay(folder: &Path, bodies: impl Fn(&str) -> Option<Bytes>) -> Result<(), Failure> {
+    let stubs = load::load(&[StubFolder::new("", "", folder)]).stubs;
     let mut check = ReplayCheck::new(stubs, bodies);
     for (path, reader) in open_tapes(folder)? {
         if !reader.head().bodies {
