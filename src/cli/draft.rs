@@ -219,7 +219,7 @@ fn verify(draft: &StubDraft, folder: &Path, bodies: impl Fn(&str) -> Option<Byte
         let message = "the stubs have defects, so that it was not tried whether they answer the recorded calls";
         return Err(Failure::check_failed(message).help("fix them and draft again"));
     }
-    let mismatches = verify::mismatches(draft, loaded.stubs, &bodies);
+    let mismatches = verify::mismatches(draft, loaded.stubs, bodies);
     let tried = draft.calls.len();
     print_line(&format!("  tried: {} of {tried} distinct calls are answered as drafted", tried - mismatches.len()));
     for mismatch in mismatches.iter().take(MAX_LISTED) {
