@@ -89,21 +89,22 @@ pub(super) fn draft(folder: &Path, max_stubs: usize, prune: bool, rules: &DraftR
         }
         report_condition(&path, reader.condition());
     }
-    let exit = write_draft(&drafter.finish(), folder, prune, bodies)?;
+    let exit = write_draft(&drafter.finish(), folder, write::RECORDED_FOLDER, prune, bodies)?;
     if exit == Exit::Success {
         replay(folder, bodies)?;
     }
     Ok(exit)
 }
 
-/// Writes a draft into a stub folder, prints its report, and tries it.
+/// Writes a draft into `mappings/BELOW` of a stub folder, prints its report, and tries it.
 pub(super) fn write_draft(
     draft: &StubDraft,
     folder: &Path,
+    below: &str,
     prune: bool,
     bodies: impl Fn(&str) -> Option<Bytes>,
 ) -> Result<Exit, Failure> {
-    let written = write::write(draft, folder, prune)
+    let written = write::write_files(&draft.mappings, folder, below, prune)
         .map_err(|error| Failure::broken(format!("cannot write below `{}`: {error}", folder.display())))?;
     print_line(&format!("standin: {}: {}", folder.display(), draft.report));
     list_files(&written);

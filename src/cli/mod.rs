@@ -19,6 +19,7 @@ mod ramp;
 mod record;
 mod recording_end;
 mod replay;
+mod schema;
 mod sender_args;
 mod serve;
 mod server_messages;
@@ -75,6 +76,7 @@ enum Command {
     Health(health::HealthArgs),
     Init(init::InitArgs),
     Demo(demo::DemoArgs),
+    Schema(schema::SchemaArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
@@ -119,6 +121,7 @@ impl Command {
             Self::Health(health) => health.run(),
             Self::Init(init) => init.run(),
             Self::Demo(demo) => demo.run(),
+            Self::Schema(schema) => Ok(schema.run()),
             Self::Completions(completions) => Ok(completions.run(Cli::command())),
             Self::Man(man) => man.run(Cli::command()),
         }

@@ -104,13 +104,13 @@ impl FromArgs {
         })?;
         match document.format {
             SourceFormat::OpenApi => self.openapi(document),
-            SourceFormat::Har => self.recorded(har::calls(&document.root)),
-            SourceFormat::Postman => self.recorded(postman::calls(&document.root)),
+            SourceFormat::Har => self.recorded(har::calls(&document.root), "har"),
+            SourceFormat::Postman => self.recorded(postman::calls(&document.root), "postman"),
         }
     }
 
-    /// Drafts stubs of calls, as `standin draft` does of a tape.
-    fn recorded(&self, mut calls: SourceCalls) -> Result<Exit, Failure> {
+    /// Drafts stubs of calls into `mappings/BELOW`, as `standin draft` does of a tape.
+    fn recorded(&self, mut calls: SourceCalls, below: &str) -> Result<Exit, Failure> {
         if self.base_path.is_some() || self.security || self.json {
             return Err(Failure::usage("`--base-path`, `--security` and `--json` are for OpenAPI descriptions"));
         }
@@ -124,7 +124,7 @@ impl FromArgs {
         }
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         let (draft, bodies) = calls.draft(&name, self.max_stubs);
-        let exit = write_draft(&draft, &self.out, self.prune, |hash: &str| bodies.get(hash).cloned())?;
+        let exit = write_draft(&draft, &self.out, below, self.prune, |hash: &str| bodies.get(hash).cloned())?;
         self.print_next();
         Ok(exit)
     }

@@ -102,6 +102,18 @@ fn workers_of_a_demo_service_take_one_call_each() {
 }
 
 #[test]
+fn schemas_are_printed() {
+    for (kind, key) in [("stub", "urlPathTemplate"), ("profile", "discipline")] {
+        let printed = standin(&["schema", kind]);
+        assert_eq!(printed.status.code(), Some(0), "{kind}");
+        let schema: serde_json::Value = serde_json::from_slice(&printed.stdout).expect("JSON");
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert!(schema.to_string().contains(key), "{kind}");
+    }
+    assert_eq!(standin(&["schema", "plan"]).status.code(), Some(64));
+}
+
+#[test]
 fn completions_and_manuals_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = standin(&["completions", shell]);

@@ -63,7 +63,8 @@ impl DemoArgs {
         let address = service.address();
         print_ready(&format!("demo service listens on http://{address}, {} workers", self.workers));
         print_line(&format!("record it:     standin record --target http://{address} --exclusive stubs/demo"));
-        print_line("send calls:    standin demo --call 127.0.0.1:8080");
+        let size = format!("--workers {} --demand {}", self.workers, self.demand);
+        print_line(&format!("send calls:    standin demo --call 127.0.0.1:8080 {size}"));
         print_line("end recording: Ctrl-C in its terminal; then: standin fit stubs/demo");
         print_line("compare:       standin gap stubs/demo");
         service.run();

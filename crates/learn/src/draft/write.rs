@@ -200,4 +200,4 @@ fn take_hash(mapping: &mut Map<String, Value>) -> Option<String> {
 }
 
 /// Where drafts from tapes lie below `mappings/`.
-const RECORDED_FOLDER: &str = "recorded";
+pub const RECORDED_FOLDER: &str = "recorded";

@@ -27,5 +27,6 @@ pub use model::{
     ProfileOperation, ProfileService, ProfileValidRange, RateLimit, Reneging, ScaleFactors, StallTimes, StationSpec,
     Timeline, TimelineStep,
 };
+pub use schema::PROFILE_JSON_SCHEMA;
 pub use sources::{LoadedProfiles, ProfileFile, read_all};
 pub use timeline::ActiveStep;

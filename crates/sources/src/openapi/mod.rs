@@ -17,7 +17,7 @@ mod security;
 mod stub;
 mod text_matcher;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::Value as Json;
@@ -59,8 +59,15 @@ pub fn stubs(document: SourceDocument, options: &OpenApiOptions) -> OpenApiStubs
     let SourceDocument { root, mut reader, .. } = document;
     let mut description = Description::new(&root, &mut reader);
     let mut mappings = Vec::new();
+    let mut forms = HashSet::new();
     let operations = description.operations(options);
     for (path, levels) in &operations {
+        if !forms.insert(path.name()) {
+            let message = format!("another path has the same form as `{}`: it is left out", path.written);
+            let defect = Defect::error(message).help("rename a variable, or remove one of them");
+            description.reader.report_here(defect, path.operation);
+            continue;
+        }
         mappings.extend(Operation::new(&mut description, path, *levels).mapping_file(options));
     }
     let mut report = description.report;
@@ -77,6 +84,8 @@ pub(crate) struct Description<'d, 'r> {
     bundler: SchemaBundler,
     schemas: HashMap<(String, Direction), Rc<CompiledSchema>>,
     samples: HashMap<String, Rc<Sample>>,
+    /// Places of examples that were reported.
+    wrong_examples: HashSet<usize>,
     report: OpenApiReport,
 }
 
@@ -90,6 +99,7 @@ impl<'d, 'r> Description<'d, 'r> {
             bundler: SchemaBundler::new(version.starts_with("3.0")),
             schemas: HashMap::new(),
             samples: HashMap::new(),
+            wrong_examples: HashSet::new(),
             report: OpenApiReport::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The stubs of one operation.
 
+use serde_json::json;
 use standin_learn::draft::{self, DraftMappingFile};
 use standin_stub::source::Node;
 
@@ -27,7 +28,7 @@ impl<'o, 'd, 'r> Operation<'o, 'd, 'r> {
     /// Returns the mapping file of the operation; `None` if it has no response.
     pub(super) fn mapping_file(mut self, options: &OpenApiOptions) -> Option<DraftMappingFile> {
         let path = self.path;
-        let name = format!("{} {}", path.method, path.template);
+        let name = path.name();
         let responses = responses(self.description, path);
         if path.operation.get("callbacks").is_some() {
             self.description.report.callbacks += 1;
@@ -162,6 +163,8 @@ impl<'o, 'd, 'r> Operation<'o, 'd, 'r> {
         writer: &mut StubWriter<'_>,
     ) {
         let path = self.path;
+        let fixed = path.query.iter().map(|(name, value)| (name.clone(), json!({ "equalTo": value })));
+        let rule = RequestRule { query: fixed.collect(), ..RequestRule::default() }.and(rule);
         writer.add(StubParts {
             label,
             priority: precedence.priority(self.level),

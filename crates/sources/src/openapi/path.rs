@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use standin_stub::defect::Defect;
 use standin_stub::source::Node;
 
@@ -13,6 +13,8 @@ pub(super) struct OperationPath<'d> {
     pub(super) written: String,
     /// Path template of the stubs.
     pub(super) template: String,
+    /// Query parameters that the path fixes, as in `/items?beta=true`, with their values.
+    pub(super) query: Vec<(String, String)>,
     /// Names of the variables in the description, and in the template.
     pub(super) variables: Vec<(String, String)>,
     /// Path item, which has the parameters that its operations share.
@@ -42,12 +44,13 @@ impl<'d> OperationPath<'d> {
                 Defect::error(format!("the path `{written}` does not begin with `/`")).help("add the `/`"),
             ));
         }
-        if written.contains(['?', '#']) {
-            let message = format!("no request has the path `{written}`: a path ends before `?` and `#`");
-            return Err(Box::new(Defect::error(message).help("describe the query by parameters")));
+        if written.contains('#') {
+            let message = format!("no request has the path `{written}`: a path ends before `#`");
+            return Err(Box::new(Defect::error(message).help("remove the `#` and what follows it")));
         }
+        let (path, query) = written.split_once('?').unwrap_or((written, ""));
         let (mut template, mut variables, mut segments) = (base.to_owned(), Vec::new(), Vec::new());
-        for part in written.split('/').skip(1) {
+        for part in path.split('/').skip(1) {
             let before = variables.len();
             let text = segment(part, &mut variables);
             segments.push(match variables.len() - before {
@@ -58,8 +61,15 @@ impl<'d> OperationPath<'d> {
             template.push('/');
             template.push_str(&text);
         }
-        let written = written.to_owned();
-        Ok(Self { method, written, template, variables, item, operation, segments })
+        let (written, query) = (written.to_owned(), fixed_query(query));
+        Ok(Self { method, written, template, query, variables, item, operation, segments })
+    }
+
+    /// Returns method and path, such as `GET /items/{id}`, with the query that the path fixes.
+    pub(super) fn name(&self) -> String {
+        let pairs: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let separator = if pairs.is_empty() { "" } else { "?" };
+        format!("{} {}{separator}{}", self.method, self.template, pairs.join("&"))
     }
 
     /// Returns true if some path has both forms.
@@ -70,6 +80,16 @@ impl<'d> OperationPath<'d> {
                 _ => true,
             })
     }
+}
+
+/// Returns the parameters of a query, decoded.
+fn fixed_query(query: &str) -> Vec<(String, String)> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
 }
 
 /// Returns a part of a path as a template, and adds its variables.
@@ -102,7 +122,11 @@ pub(super) fn with_levels(paths: Vec<OperationPath<'_>>) -> Vec<(OperationPath<'
     }
     let mut levels = vec![0; paths.len()];
     for mut places in alike.into_values() {
-        places.sort_by_key(|place| paths[*place].segments.iter().map(kind_rank).collect::<Vec<_>>());
+        // a path that fixes more of the query is more concrete
+        places.sort_by_key(|place| {
+            let path = &paths[*place];
+            (path.segments.iter().map(kind_rank).collect::<Vec<_>>(), std::cmp::Reverse(path.query.len()))
+        });
         for (number, place) in places.iter().enumerate() {
             let before = places[..number].iter().filter(|other| paths[**other].overlaps(&paths[*place]));
             levels[*place] = before.map(|other| levels[*other] + 1).max().unwrap_or(0);

@@ -81,6 +81,9 @@ impl<'s> Merged<'s> {
         if let Some(name) = members.get("$ref").and_then(Value::as_str).and_then(definition_name)
             && !self.references.contains(&name)
         {
+            if self.references.len() >= MAX_REFERENCES {
+                return false;
+            }
             self.references.push(name);
             if let Some(target) = root.get("$defs").and_then(|defs| defs.get(name))
                 && !self.add(target, root)
@@ -252,6 +255,9 @@ fn key_of<'s>(discriminator: &'s Value, name: &str) -> Option<&'s str> {
     let found = mapping.iter().find(|(_, to)| to.as_str().and_then(definition_name) == Some(name));
     found.map(|(key, _)| key.as_str())
 }
+
+/// Maximum number of references that lead to one value.
+const MAX_REFERENCES: usize = 200;
 
 /// Keywords that not every value of the right type and bounds meets.
 const CONDITIONS: &[&str] = &[

@@ -77,7 +77,7 @@ impl<'s> Sampler<'s> {
     /// Tries the alternatives of the first open choice in turn, then those of the next.
     fn with_choices(&mut self, mut merged: Merged<'s>, schemas: &[&'s Value], wish: Wish) -> Result<Value, NoValue> {
         self.steps += 1;
-        if self.steps > MAX_STEPS {
+        if self.steps > MAX_STEPS || merged.choices.len() > MAX_CHOICES {
             return Err(NoValue);
         }
         if merged.choices.is_empty() {
@@ -124,9 +124,13 @@ impl<'s> Sampler<'s> {
         for (number, is_unusual) in numbers {
             for is_small in [wish.is_small, true] {
                 let is_unusual = is_unusual || wish.is_unusual;
+                self.steps += STEPS_OF_CHECK;
+                if self.steps > MAX_STEPS {
+                    return Err(NoValue);
+                }
                 let variant = Wish { number: wish.number + number, is_small, is_unusual, ..wish };
                 if let Ok(value) = self.of_kinds(merged, variant)
-                    && self.check(schemas).allows(&value)
+                    && self.check(schemas).is_none_or(|check| check.allows(&value))
                 {
                     return Ok(value);
                 }
@@ -135,15 +139,21 @@ impl<'s> Sampler<'s> {
         Err(NoValue)
     }
 
-    fn check(&mut self, schemas: &[&'s Value]) -> &CompiledSchema {
-        let key = schemas.iter().map(|schema| std::ptr::from_ref(*schema) as usize).collect();
+    /// Returns the evaluator of a part; `None` if there are too many of them. The whole is checked
+    /// in any case.
+    fn check(&mut self, schemas: &[&'s Value]) -> Option<&CompiledSchema> {
+        let key: Vec<usize> = schemas.iter().map(|schema| std::ptr::from_ref(*schema) as usize).collect();
+        if self.checks.len() >= MAX_CHECKS && !self.checks.contains_key(&key) {
+            return None;
+        }
         let root = self.root;
-        self.checks.entry(key).or_insert_with(|| {
+        let check = self.checks.entry(key).or_insert_with(|| {
             let mut whole = Map::new();
             whole.insert("allOf".to_owned(), schemas.iter().map(|schema| (*schema).clone()).collect());
             whole.extend(root.get("$defs").map(|defs| ("$defs".to_owned(), defs.clone())));
             CompiledSchema::new(whole.into())
-        })
+        });
+        Some(check)
     }
 
     /// Makes a value of the first type that has one.
@@ -218,6 +228,15 @@ fn guessed_kind(merged: &Merged<'_>) -> Kind {
 
 /// Maximum number of values that are made of one sample, including those that are given up.
 const MAX_STEPS: usize = 20_000;
+
+/// Steps that the evaluation of a part counts for.
+const STEPS_OF_CHECK: usize = 4;
+
+/// Maximum number of open choices of one value.
+const MAX_CHOICES: usize = 100;
+
+/// Maximum number of parts that are evaluated on their own.
+const MAX_CHECKS: usize = 64;
 
 /// Maximum depth of nested objects and lists.
 const MAX_DEPTH: usize = 60;

@@ -223,7 +223,14 @@ impl<'d> Rewriting<'_, 'd, '_> {
                 .and_then(|property| property.get(excuse))
                 .is_some_and(|excused| excused.value == Value::Bool(true))
         });
-        names.map(Json::from).collect()
+        // a name that stands twice would make the schema invalid
+        let mut unique: Vec<&str> = Vec::new();
+        for name in names {
+            if !unique.contains(&name) {
+                unique.push(name);
+            }
+        }
+        unique.into()
     }
 
     fn types(&mut self, value: &Node) -> Option<Json> {

@@ -52,15 +52,23 @@ fn defects_have_places_and_help_and_the_rest_is_served() {
             0,
         ),
         (
-            "openapi: 3.0.0\npaths:\n  /a?b=c: {get: {responses: {'200': {description: x}}}}\n".to_owned(),
+            "openapi: 3.0.0\npaths:\n  /a#b: {get: {responses: {'200': {description: x}}}}\n".to_owned(),
             "no request has the path",
-            "parameters",
+            "remove the `#`",
             0,
         ),
         (
             "openapi: 3.0.0\npaths:\n  /{x}: {get: {responses: {'200': {description: x}}}}\n".to_owned(),
             "`x` in `/{x}` is no parameter",
             "`in: path`",
+            1,
+        ),
+        (
+            "openapi: 3.0.0\npaths:\n  /a/{x.y}: {get: {parameters: &p [{name: x.y, in: path}], responses: &r {'200': {description: x}}}}\n  \
+             /a/{x:y}: {get: {parameters: [{name: 'x:y', in: path}], responses: *r}}\n"
+                .to_owned(),
+            "another path has the same form",
+            "rename",
             1,
         ),
         ("openapi: 3.0.0\npaths:\n  /a: {$ref: '#/paths/~1a'}\n".to_owned(), "leads back to itself", "target", 0),

@@ -3,6 +3,7 @@
 //! Of each description, the stubs load without a defect, none hides another, and every answer that
 //! was made of a schema is valid by it: one that is not is a defect.
 
+mod damaged;
 mod defects;
 mod large;
 

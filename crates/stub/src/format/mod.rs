@@ -3,6 +3,7 @@
 //! The reader reports every defect instead of stopping at the first, and returns the mapping as
 //! WireMock echoes it.
 
+mod json_schema;
 mod listeners;
 mod proxy;
 mod response;
@@ -15,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+pub use json_schema::STUB_JSON_SCHEMA;
 pub use response::delays;
 
 use self::response::ParsedResponse;

@@ -24,7 +24,7 @@ use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_files::regular_file;
 
 /// Known fields of a response definition.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "additionalProxyRequestHeaders",
     "base64Body",
     "body",

@@ -125,6 +125,12 @@ impl<T> Schema<T> {
         is_complete.then_some(value)
     }
 
+    /// Returns the names of the keys.
+    #[cfg(test)]
+    pub(super) fn key_names(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).collect()
+    }
+
     /// Reports a required key that is missing, or the key that is probably a misspelling of it.
     fn report_missing(&self, missing: &SchemaKey<T>, help: &str, object: &Object<'_>, reader: &mut Reader) {
         let is_unknown = |name: &str| self.keys.iter().all(|key| key.name != name);

@@ -5,6 +5,7 @@
 //! of its object.
 
 mod distribution;
+mod json_schema;
 mod keys;
 mod merge;
 mod operation;
@@ -14,6 +15,7 @@ mod station;
 mod values;
 mod yaml;
 
+pub use self::json_schema::PROFILE_JSON_SCHEMA;
 use self::merge::name_of;
 pub(super) use self::profile::check_step_profiles;
 use self::profile::{PROFILE_KEYS, ProfileKeys};

@@ -24,7 +24,7 @@ pub(super) static OPERATION_KEYS: Schema<ProfileOperation> = Schema {
 };
 
 /// `default` of a service: an operation without a name and a pattern.
-static DEFAULT_KEYS: Schema<ProfileOperation> = Schema {
+pub(super) static DEFAULT_KEYS: Schema<ProfileOperation> = Schema {
     name: "`default`",
     subject: "the operation",
     style: Style::Block,
@@ -99,7 +99,7 @@ fn blank_operation() -> ProfileOperation {
     ProfileOperation { name: String::new(), pattern: None, timing }
 }
 
-static CLASS_KEYS: Schema<DemandClass> = Schema {
+pub(super) static CLASS_KEYS: Schema<DemandClass> = Schema {
     name: "a class",
     subject: "the class",
     style: Style::Flow,
@@ -134,7 +134,7 @@ const CLASSES: Codec<Vec<DemandClass>> = nested_list!(CLASS_KEYS).checked(|class
 });
 
 /// `order`: slow spells stay together.
-static AUTOCORRELATION_KEYS: Schema<Autocorrelation> = Schema {
+pub(super) static AUTOCORRELATION_KEYS: Schema<Autocorrelation> = Schema {
     name: "an order",
     subject: "the order",
     style: Style::Flow,
@@ -171,7 +171,7 @@ fn check_correlation(correlation: f64, node: &Node, reader: &mut Reader) {
 /// `transfer`, kept as its rate in bytes a second.
 const TRANSFER: Codec<f64> = nested!(TRANSFER_KEYS);
 
-static TRANSFER_KEYS: Schema<f64> = Schema {
+pub(super) static TRANSFER_KEYS: Schema<f64> = Schema {
     name: "a transfer",
     subject: "the transfer",
     style: Style::Flow,

@@ -126,7 +126,7 @@ const SERVICES: Codec<Vec<ProfileService>> =
 const STEPS: Codec<Vec<TimelineStep>> =
     nested_list!(STEP_KEYS).checked(|steps, node, reader| check_steps(steps, node, reader));
 
-static STEP_KEYS: Schema<TimelineStep> = Schema {
+pub(super) static STEP_KEYS: Schema<TimelineStep> = Schema {
     name: "a step",
     subject: "the step",
     style: Style::Flow,

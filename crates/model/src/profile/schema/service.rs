@@ -189,7 +189,7 @@ const RENEGING: Codec<Reneging> = Codec::new(
     },
 );
 
-static STALL_KEYS: Schema<StallTimes> = Schema {
+pub(super) static STALL_KEYS: Schema<StallTimes> = Schema {
     name: "`stalls`",
     subject: "`stalls`",
     style: Style::Flow,
@@ -217,7 +217,7 @@ fn check_interval(interval: &DistributionSpec, node: &Node, reader: &mut Reader)
 /// `scale` of a service or of a step of a timeline.
 pub(super) const SCALE: Codec<ScaleFactors> = nested!(SCALE_KEYS);
 
-static SCALE_KEYS: Schema<ScaleFactors> = Schema {
+pub(super) static SCALE_KEYS: Schema<ScaleFactors> = Schema {
     name: "a scale",
     subject: "the scale",
     style: Style::Flow,
@@ -247,7 +247,7 @@ fn check_factor(factor: f64, node: &Node, reader: &mut Reader) {
     }
 }
 
-static VALID_KEYS: Schema<ProfileValidRange> = Schema {
+pub(super) static VALID_KEYS: Schema<ProfileValidRange> = Schema {
     name: "`valid`",
     subject: "the valid range",
     style: Style::Flow,

@@ -27,9 +27,10 @@ pub(super) const FRONT: Codec<StationSpec> = Codec::new(
     |station| FRONT_KEYS.write(&station.into()),
 );
 
-static CAPACITY_KEYS: Schema<StationKeys> = Schema { name: "a capacity", subject: "the capacity", ..STATION_KEYS };
+pub(super) static CAPACITY_KEYS: Schema<StationKeys> =
+    Schema { name: "a capacity", subject: "the capacity", ..STATION_KEYS };
 
-static FRONT_KEYS: Schema<StationKeys> = Schema { name: "a front", subject: "the front", ..STATION_KEYS };
+pub(super) static FRONT_KEYS: Schema<StationKeys> = Schema { name: "a front", subject: "the front", ..STATION_KEYS };
 
 const STATION_KEYS: Schema<StationKeys> = Schema {
     name: "",
@@ -82,7 +83,7 @@ const STATION_KEYS: Schema<StationKeys> = Schema {
 
 /// The keys of a station, before they are known to fit together.
 #[derive(Clone, Default)]
-struct StationKeys {
+pub(super) struct StationKeys {
     discipline: Option<DisciplineKey>,
     workers: Option<NonZeroU32>,
     cores: Option<f64>,
@@ -290,7 +291,7 @@ fn report_curve_error(error: RateCurveError, object: &Object<'_>, reader: &mut R
     }
 }
 
-static OVERFLOW_KEYS: Schema<OverflowKeys> = Schema {
+pub(super) static OVERFLOW_KEYS: Schema<OverflowKeys> = Schema {
     name: "an overflow",
     subject: "the overflow",
     style: Style::Flow,
@@ -309,7 +310,7 @@ static OVERFLOW_KEYS: Schema<OverflowKeys> = Schema {
 };
 
 #[derive(Clone, Default)]
-struct OverflowKeys {
+pub(super) struct OverflowKeys {
     fault: Option<String>,
     status: Option<u16>,
     headers: HeaderMap,

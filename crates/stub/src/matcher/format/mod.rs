@@ -15,3 +15,11 @@ mod xml;
 
 pub use request::request_pattern;
 pub use value::value_matcher;
+
+/// Keys that the readers know, with which the JSON Schema is compared.
+#[cfg(test)]
+pub(crate) mod known_keys {
+    pub(crate) use super::multipart::KEYS as MULTIPART;
+    pub(crate) use super::request::KEYS as REQUEST;
+    pub(crate) use super::value::{OPERATORS, OPTIONS};
+}

@@ -7,7 +7,7 @@ use super::value::value_matcher;
 use crate::matcher::{Clause, FieldRule, MultipartRule, ValueMatcher};
 use crate::source::{Node, Object, Reader, Strictness, Value};
 
-const KEYS: &[&str] = &["bodyPatterns", "fileName", "filename", "headers", "matchingType", "name"];
+pub(crate) const KEYS: &[&str] = &["bodyPatterns", "fileName", "filename", "headers", "matchingType", "name"];
 
 /// Reads the multipart patterns of a request pattern.
 pub(super) fn multipart_patterns(object: &mut Object<'_>, clauses: &mut Vec<Clause>, reader: &mut Reader) {

@@ -16,7 +16,7 @@ use crate::source::rule::Rule;
 use crate::source::{Node, Object, Reader, Strictness, Value};
 use standin_dialect::PathTemplate;
 
-const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "basicAuth",
     "basicAuthCredentials",
     "bodyPatterns",

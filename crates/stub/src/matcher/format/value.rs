@@ -16,7 +16,7 @@ use standin_dialect::json::JsonEquality;
 use standin_dialect::json_path::JsonPath;
 
 /// Operators in the order of the documentation, for messages.
-const OPERATORS: &[&str] = &[
+pub(crate) const OPERATORS: &[&str] = &[
     "equalTo",
     "contains",
     "doesNotContain",
@@ -40,7 +40,7 @@ const OPERATORS: &[&str] = &[
 ];
 
 /// Options that may accompany an operator.
-const OPTIONS: &[&str] = &[
+pub(crate) const OPTIONS: &[&str] = &[
     "actualFormat",
     "applyTruncationLast",
     "caseInsensitive",
