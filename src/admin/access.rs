@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use base64::Engine as _;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
+use super::ui::is_public_asset;
 use super::{ControlPlane, empty, text};
 use crate::listen::host::{authorities, split_authority};
 use standin_stub::call::{Peers, Scheme};
@@ -105,6 +106,13 @@ impl AccessRules {
         is_foreign.then(|| "the admin API does not let pages of other sites change anything".to_owned())
     }
 
+    /// Returns true if a request asks for the page on which a person types the token.
+    fn can_sign_in<B>(&self, request: &Request<B>) -> bool {
+        let is_https = request.extensions().get::<Peers>().is_some_and(|peers| peers.scheme == Scheme::Https);
+        let asks_for_token = self.token.is_some() && self.basic_auth.is_none();
+        asks_for_token && (is_https || !self.requires_https) && is_public_asset(request)
+    }
+
     /// Returns true if requests can prove that they may call the admin API.
     fn has_secret(&self) -> bool {
         self.token.is_some() || self.basic_auth.is_some()
@@ -187,6 +195,7 @@ pub(super) async fn check(
     };
     match refused {
         Some(_) if is_probe(&request) => drop(request.extensions_mut().insert(PublicProbe)),
+        Some(_) if control.access.can_sign_in(&request) => {}
         Some(refusal) => {
             let mut response = text(refusal.status, refusal.text);
             if refusal.status == StatusCode::UNAUTHORIZED {

@@ -82,7 +82,8 @@ pub(super) async fn page() -> AdminResponse {
     let mut page = String::from(BEGIN);
     let _ = write!(
         page,
-        "<p>standin {}. The same in <a href=\"/__admin/docs/swagger\">OpenAPI</a>.</p>",
+        "<p>standin {}. The same in <a href=\"/__admin/docs/swagger\">OpenAPI</a>. A page to watch and change \
+         it: the <a href=\"/__admin/ui\">dashboard</a>.</p>",
         env!("CARGO_PKG_VERSION")
     );
     let routes = routes::all();
@@ -119,6 +120,7 @@ fn parameters(path: &'static str) -> impl Iterator<Item = &'static str> {
 fn content_type(payload: Payload) -> Option<&'static str> {
     match payload {
         Payload::Bytes => Some("application/octet-stream"),
+        Payload::Events => Some("text/event-stream"),
         Payload::Html => Some("text/html"),
         Payload::Json => Some("application/json"),
         Payload::Nothing => None,

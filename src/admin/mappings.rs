@@ -14,6 +14,7 @@ use super::{
     AdminResponse, ControlPlane, ErrorResponse, empty, json_answer, off_thread, persistence, problem, refusal,
 };
 use crate::live::{CatalogEdit, ServiceState};
+use standin_stub::defect::Defect;
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
 use standin_stub::matcher::{MatchInput, MatchStats, Rank, ValueMatcher};
@@ -340,6 +341,15 @@ const MAX_WARNINGS: usize = 8;
 
 /// Maximum number of characters of a warning in a header.
 const MAX_WARNING_CHARS: usize = 300;
+
+/// Returns the errors and warnings of a mapping.
+pub(super) fn defects(body: &str, live: &ServiceState) -> Vec<Defect> {
+    let mut reader = Reader::of_api(body);
+    if let Some(tree) = reader.parse(body) {
+        format::mapping(&tree, &files(live), &mut reader);
+    }
+    reader.defects().to_vec()
+}
 
 /// Parses a mapping, or returns the response with its defects.
 fn read(body: &str, live: &ServiceState) -> Result<(Mapping, Reader), ErrorResponse> {

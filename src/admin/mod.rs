@@ -23,6 +23,8 @@ mod scenarios;
 mod settings;
 mod streaming_json;
 mod system;
+mod ui;
+mod what_if;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,11 +42,13 @@ pub use self::access::AccessRules;
 pub use self::admin_request::{AdminRequest, MAX_WAITING, forward_request, is_admin_path, refused};
 pub use self::recordings::Recording;
 pub use self::system::ServerStats;
+pub use self::ui::EventStreams;
 use crate::live::ServiceState;
 use crate::panics::{self, Panics, Part};
 use crate::record::Recorder;
 use crate::reload::Reload;
 use crate::send::Outgoing;
+use crate::shutdown::DrainGuard;
 use standin_stub::defect::Defect;
 use standin_stub::reply::panic_text;
 
@@ -69,6 +73,10 @@ pub struct ControlPlane {
     pub recordings: Vec<Recording>,
     /// Recorder, if requests are recorded.
     pub recorder: Option<Arc<Recorder>>,
+    /// Streams of events to dashboards.
+    pub event_streams: EventStreams,
+    /// Signal that the shutdown has begun.
+    pub ending: DrainGuard,
     /// Start of the server.
     pub started: Instant,
     /// True if files that standin did not write may be deleted.
@@ -115,6 +123,7 @@ fn router(control: Arc<ControlPlane>) -> Router {
     });
     admin
         .route("/__admin", get(docs::to_index))
+        .route("/__admin/ui/", get(ui::to_page))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::disable())

@@ -1,6 +1,7 @@
 //! `/__admin/standin/profile`: shows the active profile and its stations, and activates another.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::Extension;
 use http::StatusCode;
@@ -47,11 +48,17 @@ pub(super) async fn switch(Extension(live): Extension<Arc<ServiceState>>, body: 
     json_answer(StatusCode::OK, &json(&live))
 }
 
-fn json(live: &ServiceState) -> Json {
+/// Returns the active profile, its stations, timelines and what-if factors.
+pub(super) fn json(live: &ServiceState) -> Json {
     let pacing = live.pacing();
     json!({
         "profile": pacing.active().map(|active| active.name.clone()),
         "available": pacing.profile_names(),
+        "whatIf": pacing.what_if().map(|what_if| json!({
+            "latency": what_if.scale.latency,
+            "capacity": what_if.scale.capacity,
+            "endsInSeconds": what_if.until.saturating_duration_since(Instant::now()).as_secs_f64(),
+        })),
         "timelines": pacing.timelines().iter().map(|view| timeline(view, live)).collect::<Vec<_>>(),
         "services": pacing.services().iter().map(service).collect::<Vec<_>>(),
     })
@@ -85,6 +92,11 @@ fn service(view: &ServiceView) -> Json {
         "abandoned": view.abandoned,
         "limited": view.limited,
         "beyondValid": view.beyond,
+        "valid": {
+            "utilization": view.valid.utilization,
+            "inFlight": view.valid.in_flight,
+            "perSecond": view.valid.per_second,
+        },
     })
 }
 

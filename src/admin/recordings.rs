@@ -59,12 +59,16 @@ pub(super) async fn status(
     Extension(live): Extension<Arc<ServiceState>>,
     Extension(control): Extension<Arc<ControlPlane>>,
 ) -> AdminResponse {
-    let status = match &*control.recording(&live).0.lock_unpoisoned() {
+    json_answer(StatusCode::OK, &json!({ "status": status_name(&control, &live) }))
+}
+
+/// Returns WireMock's name of the status of the recording of a set of stubs.
+pub(super) fn status_name(control: &ControlPlane, live: &Arc<ServiceState>) -> &'static str {
+    match &*control.recording(live).0.lock_unpoisoned() {
         RecordingState::NeverStarted => "NeverStarted",
         RecordingState::Running(_) => "Recording",
         RecordingState::Stopped => "Stopped",
-    };
-    json_answer(StatusCode::OK, &json!({ "status": status }))
+    }
 }
 
 /// Starts a recording, unless one runs.

@@ -9,6 +9,7 @@ use standin_stub::defect::nearest;
 
 use super::{
     docs, files, mappings, metrics, near_misses, profile, recordings, reload, requests, scenarios, settings, system,
+    ui, what_if,
 };
 
 /// A method of a path.
@@ -31,6 +32,7 @@ pub(super) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payload {
     Bytes,
+    Events,
     Html,
     Json,
     Nothing,
@@ -49,10 +51,11 @@ pub(super) enum RouteGroup {
     Recordings,
     System,
     Standin,
+    Dashboard,
 }
 
 impl RouteGroup {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Stubs,
         Self::Requests,
         Self::NearMisses,
@@ -62,6 +65,7 @@ impl RouteGroup {
         Self::Recordings,
         Self::System,
         Self::Standin,
+        Self::Dashboard,
     ];
 
     pub(super) fn title(self) -> &'static str {
@@ -75,6 +79,7 @@ impl RouteGroup {
             Self::Recordings => "Recordings",
             Self::System => "System",
             Self::Standin => "Only in standin",
+            Self::Dashboard => "Dashboard",
         }
     }
 }
@@ -144,8 +149,8 @@ impl Route {
 }
 #[rustfmt::skip] // a table: a route a line
 pub(super) fn all() -> Vec<Route> {
-    use RouteGroup::{Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
-    use Payload::{Bytes, Html, Json, Nothing, Text};
+    use RouteGroup::{Dashboard, Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
+    use Payload::{Bytes, Events, Html, Json, Nothing, Text};
 
     vec![
         Route::get("/mappings", Stubs, "List stubs, the first to match first", mappings::list).query(&[("limit", "how many at most"), ("offset", "how many to leave out before")]),
@@ -213,7 +218,17 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/standin/reload", Standin, "Look at the stub files now; 422 if they are broken", reload::reload),
         Route::get("/standin/profile", Standin, "The profile in force, and its stations", profile::show),
         Route::put("/standin/profile", Standin, "Put another profile in force, or none", profile::switch).takes(Json),
+        Route::put("/standin/what-if", Standin, "Scale latency and capacity of the profile in force for a limited time", what_if::set).takes(Json),
+        Route::delete("/standin/what-if", Standin, "Serve the profile as it is again", what_if::end),
         Route::get("/standin/audit", Standin, "Whether answers were late, and by how much", system::audit),
+
+        Route::get("/ui", Dashboard, "The dashboard", ui::page).answers(200, Html),
+        Route::get("/ui/assets/{name}", Dashboard, "A file of the dashboard", ui::asset).answers(200, Bytes),
+        Route::get("/ui/events", Dashboard, "What the dashboard shows, twice a second, as server-sent events", ui::stream_events).query(&[("calls", "`true`: with the newest calls")]).answers(200, Events),
+        Route::get("/ui/calls", Dashboard, "List calls in short, newest first", ui::list_calls).query(&[("limit", "how many at most; 100 if it is not given, 500 at most"), ("before", "only calls before that of this ordinal"), ("method", "only calls of this method"), ("url", "only calls whose URL contains this text"), ("outcome", "`answered`, `missed`, or `beyond` the valid range"), ("stub", "only calls that the stub of this id answered")]),
+        Route::get("/ui/calls/{id}", Dashboard, "Show a call with the result of each clause of its stub or of the nearest stubs", ui::show_call),
+        Route::get("/ui/stubs", Dashboard, "List stubs in short, the first to match first", ui::list_stubs).query(&[("limit", "how many at most; 500 at most"), ("offset", "how many to leave out before")]),
+        Route::post("/ui/check", Dashboard, "Read a stub without adding it; list its errors and warnings with their places", ui::check_stub).takes(Json),
     ]
 }
 

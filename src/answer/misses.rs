@@ -13,16 +13,14 @@ use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::live::ServiceState;
 use crate::panics::{self, Panics, Part};
 use standin_stub::call::Call;
-use standin_stub::matcher::near_miss::{self, MAX_NEAR_MISSES, NearestMatches, SearchBudget};
+use standin_stub::matcher::near_miss::{self, MAX_NEAR_MISSES, SearchBudget};
 use standin_stub::reply::Reply;
 use standin_stub::static_files::static_file;
-use standin_stub::{Stub, StubOrigin};
 
 /// A request that no stub matches, and the channel for its reply.
 #[derive(Debug)]
@@ -172,33 +170,12 @@ fn not_found_with_near_misses(call: &Call, live: &ServiceState, budget: SearchBu
     let candidates = catalog.stubs().into_iter().map(|stub| (stub, &*stub.pattern));
     let nearest = near_miss::find_nearest_patterns(candidates, call, MAX_NEAR_MISSES, budget);
     if wants_json(call) {
-        let body = format!("{:#}\n", nearest_stubs_json(call, live, &nearest));
+        let body = format!("{:#}\n", live.nearest_stubs_json(call, &nearest));
         let mut reply = Reply::text(StatusCode::NOT_FOUND, body);
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         return reply;
     }
     not_found(live.near_miss_page(call, &nearest))
-}
-
-fn nearest_stubs_json(call: &Call, live: &ServiceState, nearest: &NearestMatches<&Arc<Stub>>) -> Value {
-    let stubs: Vec<Value> = nearest
-        .found
-        .iter()
-        .map(|near| {
-            let clauses = live.with_compared_stub(near.item, |target| near_miss::clauses_json(&near_miss::diagnose(target, call)));
-            let place = match &near.item.origin {
-                StubOrigin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
-                StubOrigin::Api => Value::Null,
-            };
-            json!({"id": near.item.id, "name": near.item.name, "place": place, "distance": near.distance, "clauses": clauses})
-        })
-        .collect();
-    json!({
-        "error": format!("no stub answers {} {}", call.method, call.url()),
-        "examined": nearest.examined,
-        "stubs": nearest.of,
-        "nearest": stubs,
-    })
 }
 
 fn wants_json(call: &Call) -> bool {

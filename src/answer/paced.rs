@@ -72,8 +72,11 @@ impl Answerer {
             None => ServiceProgress::unpaced(arrival),
         };
         let expected = progress.finish() + own_delay - arrival;
-        let answered =
-            AnswerInfo::matched(&stub).with_delay(Some(expected)).with_beyond_valid(progress.is_beyond_range());
+        let times = progress.times();
+        let answered = AnswerInfo::matched(&stub)
+            .with_delay(Some(expected))
+            .with_beyond_valid(progress.is_beyond_range())
+            .with_times(times.as_ref());
         let call = Arc::new(call);
         let is_own = progress.is_rejected() || paced.as_ref().is_some_and(|paced| paced.status.is_some());
         let is_fixed = stub.response.is_fixed() && !is_own;

@@ -6,6 +6,7 @@
 //! judged by the rules in [`window`]. They tell a run in which the mock itself was the bottleneck
 //! from one in which it was not.
 
+mod answer_times;
 mod cpu_waits;
 mod snapshot;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use self::window::{AuditWindow, WindowFinding};
 use super::timer::{Precision, Timer};
 use crate::locks::LockUnpoisoned as _;
 
+pub use self::answer_times::AnswerTimes;
 pub use self::snapshot::{AuditSnapshot, FlaggedWindow, FlaggedWindows};
 
 /// The records of one worker, written by its tasks and read by the control plane.
@@ -95,6 +97,8 @@ impl Audit {
 #[derive(Debug)]
 struct WorkerRecords {
     lateness: Histogram<u64>,
+    intended: Histogram<u64>,
+    actual: Histogram<u64>,
     loop_lag: Histogram<u64>,
     late_work: u64,
     window: AuditWindow,
@@ -122,6 +126,8 @@ impl WorkerRecords {
     fn new() -> Self {
         Self {
             lateness: new_histogram(),
+            intended: new_histogram(),
+            actual: new_histogram(),
             loop_lag: new_histogram(),
             late_work: 0,
             window: AuditWindow::new(),
@@ -158,6 +164,7 @@ impl WorkerRecords {
             });
         }
         self.had_calls = self.window.has_calls();
+        self.window.add_answer_times_to(&mut self.intended, &mut self.actual);
         self.window.drain_into(&mut self.lateness, &mut self.loop_lag);
     }
 }

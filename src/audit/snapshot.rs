@@ -169,7 +169,7 @@ impl AuditSnapshot {
 }
 
 impl TimeQuantiles {
-    fn of(times: &Histogram<u64>) -> Self {
+    pub(super) fn of(times: &Histogram<u64>) -> Self {
         let at = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
         Self {
             count: times.len(),

@@ -34,6 +34,7 @@ pub(super) struct AuditWindow {
     lateness: Histogram<u64>,
     lags: Histogram<u64>,
     intended: Histogram<u64>,
+    actual: Histogram<u64>,
     /// One wait for each heartbeat.
     waits: Vec<CpuWait>,
     /// Number of long waits and of heartbeats in the window before.
@@ -71,6 +72,7 @@ impl AuditWindow {
             lateness: new_histogram(),
             lags: new_histogram(),
             intended: new_histogram(),
+            actual: new_histogram(),
             waits: Vec::new(),
             before: (0, 0),
         }
@@ -79,6 +81,7 @@ impl AuditWindow {
     pub(super) fn record(&mut self, lateness: Duration, intended: Duration) {
         self.lateness.saturating_record(nanos(lateness));
         self.intended.saturating_record(nanos(intended));
+        self.actual.saturating_record(nanos(intended.saturating_add(lateness)));
     }
 
     pub(super) fn lag(&mut self, lag: Duration) {
@@ -160,7 +163,14 @@ impl AuditWindow {
         self.lateness.reset();
         self.lags.reset();
         self.intended.reset();
+        self.actual.reset();
         self.waits.clear();
+    }
+
+    /// Adds the times that answers were meant to take, and took, to the totals.
+    pub(super) fn add_answer_times_to(&self, intended: &mut Histogram<u64>, actual: &mut Histogram<u64>) {
+        add(intended, &self.intended);
+        add(actual, &self.actual);
     }
 
     /// Adds the measurements to the totals.

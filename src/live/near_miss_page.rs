@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ServiceState;
-use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::matcher::near_miss::{self, ComparedStub, NearestMatches, ScenarioRequirement};
+use standin_stub::{Stub, StubOrigin};
 
 impl ServiceState {
     /// Returns the page for an unmatched request with these nearest stubs.
@@ -28,6 +28,37 @@ impl ServiceState {
             );
         }
         text
+    }
+
+    /// Returns the nearest stubs of an unmatched request as JSON, each with the result of every
+    /// clause.
+    pub fn nearest_stubs_json(&self, call: &Call, nearest: &NearestMatches<&Arc<Stub>>) -> Value {
+        let stubs: Vec<Value> = nearest
+            .found
+            .iter()
+            .map(|near| {
+                let stub = near.item;
+                let place = match &stub.origin {
+                    StubOrigin::File { path, line, .. } => json!({"file": path.display().to_string(), "line": line}),
+                    StubOrigin::Api => Value::Null,
+                };
+                let clauses = self.clauses_json(stub, call);
+                json!({
+                    "id": stub.id, "name": stub.name, "place": place, "distance": near.distance, "clauses": clauses,
+                })
+            })
+            .collect();
+        json!({
+            "error": format!("no stub answers {} {}", call.method, call.url()),
+            "examined": nearest.examined,
+            "stubs": nearest.of,
+            "nearest": stubs,
+        })
+    }
+
+    /// Returns the result of each clause of a stub for a request as JSON.
+    pub fn clauses_json(&self, stub: &Stub, call: &Call) -> Value {
+        self.with_compared_stub(stub, |target| near_miss::clauses_json(&near_miss::diagnose(target, call)))
     }
 
     /// Calls `look` with a stub in the form that near misses need.

@@ -4,8 +4,10 @@
 //! one, finds the queue as it is. Without a profile a request costs one load of a pointer.
 
 mod request;
+mod request_times;
 mod stations;
 mod timeline;
+mod what_if;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,12 +18,14 @@ use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 pub use self::request::{PacedRequest, ServiceProgress};
+pub use self::request_times::RequestTimes;
 use self::stations::ServiceStations;
 pub use self::stations::{ServiceView, StationView};
 pub use self::timeline::TimelineView;
+pub use self::what_if::WhatIf;
 use crate::locks::LockUnpoisoned as _;
 use standin_model::draws::Draws;
-use standin_model::profile::{ActiveStep, CompiledProfile};
+use standin_model::profile::{ActiveStep, CompiledProfile, ScaleFactors};
 use standin_stub::Stub;
 
 /// The profiles of a server, and the active one.
@@ -43,6 +47,8 @@ struct PersistentState {
     draws: Option<Draws>,
     stations: HashMap<(usize, String), Arc<ServiceStations>>,
     ordinals: HashMap<(usize, String, String), Arc<AtomicU64>>,
+    /// Factors on top of those of the active profile.
+    what_if: Option<WhatIf>,
 }
 
 /// The profiles of one name that are active in the stub folders.
@@ -161,6 +167,7 @@ impl Pacing {
     ) -> Result<(), UnknownProfile> {
         let mut persistent = self.persistent();
         let Some(name) = name else {
+            persistent.what_if = None;
             self.active.store(None);
             return Ok(());
         };
@@ -212,15 +219,20 @@ impl PersistentState {
     ) -> Option<ActiveProfile> {
         let timeline = named.spec.timeline.as_ref();
         let active_step = timeline.map(|timeline| timeline.active_step(now.saturating_duration_since(since)));
-        let profile = match (timeline, active_step) {
+        let (profile, scale) = match (timeline, active_step) {
             (Some(timeline), Some(active_step)) => {
                 let name = timeline.profile_at(active_step.step)?;
                 let profile = profiles.iter().find(|profile| profile.name == name)?;
-                let scale = timeline.steps.get(active_step.step)?.scale;
-                // factors do not make a valid profile invalid
-                profile.scaled(scale).map_or_else(|_| Arc::clone(profile), Arc::new)
+                (profile, timeline.steps.get(active_step.step)?.scale)
             }
-            _ => Arc::clone(named),
+            _ => (named, ScaleFactors::default()),
+        };
+        let scale = self.what_if.map_or(scale, |what_if| what_if.applied_to(scale));
+        let profile = if scale == ScaleFactors::default() {
+            Arc::clone(profile)
+        } else {
+            // factors do not make a valid profile invalid
+            profile.scaled(scale).map_or_else(|_| Arc::clone(profile), Arc::new)
         };
         let mut stations = Vec::with_capacity(profile.services.len());
         let mut ordinals = Vec::with_capacity(profile.services.len());

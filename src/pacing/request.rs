@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use super::stations::{ServiceStations, Stage};
-use super::{ActiveProfile, ActiveSet};
+use super::{ActiveProfile, ActiveSet, RequestTimes};
 use crate::timer::Timer;
 use standin_model::draws::Draws;
 use standin_model::profile::{CompiledService, Reneging};
@@ -310,6 +310,26 @@ impl<'r> ServiceProgress<'r> {
         if let Some(slot) = self.slot.take() {
             slot.complete();
         }
+    }
+
+    /// Returns the parts of the time of the request; `None` if no service paces it, or the service
+    /// turned it away.
+    pub fn times(&self) -> Option<RequestTimes<'r>> {
+        let request = self.request.filter(|_| self.rejection.is_none())?;
+        let service = request.service();
+        let front = request.front_demand.unwrap_or_default();
+        let before = request.outside_latency + self.rate_wait + front;
+        let served = self.finish.saturating_duration_since(self.at_main_station);
+        Some(RequestTimes {
+            service: &service.name,
+            operation: &service.operations[request.operation].name,
+            outside: request.outside_latency,
+            rate_waiting: self.rate_wait,
+            front_waiting: self.at_main_station.saturating_duration_since(self.arrival).saturating_sub(before),
+            front,
+            waiting: served.saturating_sub(request.work.demand),
+            demand: request.work.demand,
+        })
     }
 
     /// Appends where the time of the request went, for the debug header.

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::locks::LockUnpoisoned as _;
 use standin_model::draws::Draws;
-use standin_model::profile::CompiledService;
+use standin_model::profile::{CompiledService, ProfileValidRange};
 use standin_model::station::{Capacity, SimTime, Station, TokenBucket, TokenRate};
 
 /// The stations of a service while it is served, with their counters.
@@ -67,6 +67,8 @@ pub struct ServiceView {
     pub limited: u64,
     /// Requests beyond the range in which the service was observed.
     pub beyond: u64,
+    /// Range in which the service was observed.
+    pub valid: ProfileValidRange,
 }
 
 /// State of a station, for metrics and the admin API.
@@ -181,6 +183,7 @@ impl ServiceStations {
             abandoned: self.abandoned.load(Relaxed),
             limited: self.limited.load(Relaxed),
             beyond: self.beyond.load(Relaxed),
+            valid: service.valid,
         }
     }
 }

@@ -30,32 +30,42 @@ pub struct TimelineView {
 }
 
 impl Pacing {
-    /// Installs the steps of timelines that have begun. Returns when the next step begins: call
-    /// this again then, or when [`Pacing::profile_changed`] resolves.
+    /// Installs the steps of timelines that have begun, and ends a [`WhatIf`](super::WhatIf) whose
+    /// time is over. Returns when that happens next: call this again then, or when
+    /// [`Pacing::profile_changed`] resolves.
     pub fn advance_timelines(&self, now: Instant) -> Option<Instant> {
         let mut persistent = self.persistent();
+        let what_if_ended = persistent.end_what_if(now);
         let active = self.active()?;
         let available = self.available.load();
-        let mut next = None;
-        let mut switched = false;
+        let mut next = persistent.what_if.map(|what_if| what_if.until);
+        let mut switched = what_if_ended;
         let folders = active.folders.iter().enumerate().map(|(folder, running)| {
             let running = running.as_ref()?;
-            let Some(timeline) = &running.named.spec.timeline else { return Some(running.clone()) };
+            let profiles = available.get(folder).map_or(&[][..], Vec::as_slice);
+            let Some(timeline) = &running.named.spec.timeline else {
+                if what_if_ended {
+                    return persistent.activate(folder, &running.named, profiles, running.since, now);
+                }
+                return Some(running.clone());
+            };
             let active_step = timeline.active_step(now.saturating_duration_since(running.since));
             let at = active_step.next.and_then(|next| running.since.checked_add(next));
             next = [next, at].into_iter().flatten().min();
-            if running.active_step.is_some_and(|before| before.step == active_step.step) {
+            let is_same = running.active_step.is_some_and(|before| before.step == active_step.step);
+            if is_same && !what_if_ended {
                 return Some(ActiveProfile { active_step: Some(active_step), ..running.clone() });
             }
             switched = true;
-            let profiles = available.get(folder).map_or(&[][..], Vec::as_slice);
             let running = persistent.activate(folder, &running.named, profiles, running.since, now)?;
-            tracing::info!(
-                timeline = active.name,
-                step = active_step.step,
-                profile = running.profile.name,
-                "the next step begins"
-            );
+            if !is_same {
+                tracing::info!(
+                    timeline = active.name,
+                    step = active_step.step,
+                    profile = running.profile.name,
+                    "the next step begins"
+                );
+            }
             Some(running)
         });
         let folders = folders.collect();

@@ -29,7 +29,7 @@ pub use self::handle::Handle;
 use self::listener_plan::ListenerPlan;
 use self::worker::{Served, Worker};
 use crate::admin::{self, AdminRequest};
-use crate::admin::{ControlPlane, Recording, ServerStats};
+use crate::admin::{ControlPlane, EventStreams, Recording, ServerStats};
 use crate::answer::misses;
 use crate::audit::Audit;
 use crate::config::{Config, Listener};
@@ -252,7 +252,9 @@ impl Server {
 
         let (end, ending) = mpsc::channel(1);
         let recorder = self.forward.map(|forward| forward.recorder);
-        let context = Arc::new(shared.control_context(&self.config, recorder, &reload, &lives, (end, webhook_counts)));
+        let end = (end, webhook_counts);
+        let context = shared.control_context(&self.config, recorder, &reload, &lives, end, accepting.work());
+        let context = Arc::new(context);
         let admin = self.admin.map(|socket| {
             let live = Arc::clone(&lives[0]);
             let listener = AdminListener {
@@ -387,6 +389,7 @@ impl SharedParts {
         reload: &Reload,
         lives: &[Arc<ServiceState>],
         (end, webhooks): (mpsc::Sender<()>, Arc<WebhookCounts>),
+        ending: DrainGuard,
     ) -> ControlPlane {
         ControlPlane {
             reload: reload.clone(),
@@ -402,6 +405,8 @@ impl SharedParts {
                 webhooks,
             },
             recorder,
+            event_streams: EventStreams::default(),
+            ending,
             panics: Arc::clone(&self.panics),
             started: Instant::now(),
             allows_disk_delete: config.allows_disk_delete,

@@ -3,6 +3,7 @@
 mod admin; // the control plane
 mod cli; // the binary: exit codes, messages, signals
 mod conformance; // WireMock's recorded answers
+mod dashboard; // the page for a browser, and its data
 mod delays; // when answers come
 mod draft; // from a tape to stubs that answer as it did
 mod faults; // how connections break, to the byte

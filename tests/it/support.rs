@@ -187,6 +187,12 @@ impl Client {
         }
     }
 
+    /// The status of the next answer, whose body may have no end.
+    pub(crate) fn status_line(&mut self) -> u16 {
+        let head = self.head();
+        head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    }
+
     fn head(&mut self) -> String {
         loop {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -9,6 +9,7 @@ use http::uri::{Parts, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use uuid::Uuid;
 
+use super::times::{self, JournaledTimes};
 use super::{AnswerInfo, SubEvent};
 use standin_stub::Stub;
 use standin_stub::call::{Call, Peers, Scheme};
@@ -37,6 +38,8 @@ pub struct JournalEntry {
     pub sub_events: Vec<Arc<SubEvent>>,
     /// Response, if it is not the one that the stub has for every request.
     pub answer: Option<Box<JournaledAnswer>>,
+    /// Parts of the time, if a service of a profile paced the request.
+    pub times: Option<Box<JournaledTimes>>,
 }
 
 impl JournalEntry {
@@ -146,6 +149,7 @@ const ABSOLUTE_URI_FLAG: u8 = 2;
 const BEYOND_VALID_FLAG: u8 = 4;
 const ANSWER_FLAG: u8 = 8;
 const ANSWER_BODY_OMITTED_FLAG: u8 = 16;
+const TIMES_FLAG: u8 = 32;
 
 /// Returns the encoded length of an entry in bytes.
 pub(super) fn encoded_bytes(call: &Call, answer: AnswerInfo<'_>, with_body: bool) -> usize {
@@ -157,7 +161,8 @@ pub(super) fn encoded_bytes(call: &Call, answer: AnswerInfo<'_>, with_body: bool
     let authority = call.uri.authority().map_or(0, |authority| authority.as_str().len());
     let path = call.uri.path_and_query().map_or(0, |path| path.as_str().len());
     let body = if with_body { call.raw_body.len() } else { 0 };
-    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body + shown
+    let times = answer.times.map_or(0, times::encoded_bytes);
+    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body + shown + times
 }
 
 fn headers_bytes(headers: &HeaderMap) -> usize {
@@ -185,6 +190,7 @@ pub(super) fn encode(
             | flag(absolute, ABSOLUTE_URI_FLAG)
             | flag(answer.is_beyond_valid, BEYOND_VALID_FLAG)
             | flag(answer.shown.is_some(), ANSWER_FLAG)
+            | flag(answer.times.is_some(), TIMES_FLAG)
             | flag(answer.shown.is_some_and(|shown| shown.is_body_omitted || !with_body), ANSWER_BODY_OMITTED_FLAG),
     );
     put_address(out, call.peers.remote);
@@ -199,6 +205,9 @@ pub(super) fn encode(
         out.put_u64(shown.process_time.as_nanos() as u64);
         put_headers(out, shown.headers);
         put_text(out, if with_body { shown.body } else { &[] });
+    }
+    if let Some(times) = answer.times {
+        times::encode(out, times);
     }
     let length = (out.len() - begin) as u32;
     out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
@@ -236,6 +245,7 @@ pub(super) fn decode(
             is_body_omitted: flags & ANSWER_BODY_OMITTED_FLAG != 0,
         })
     });
+    let times = (flags & TIMES_FLAG != 0).then(|| Box::new(times::decode(bytes)));
     let mut parts = Request::new(()).into_parts().0;
     (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, call_headers);
     let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MAX_DECODED_BYTES);
@@ -243,7 +253,7 @@ pub(super) fn decode(
     let (is_body_omitted, is_beyond_valid) = (flags & BODY_OMITTED_FLAG != 0, flags & BEYOND_VALID_FLAG != 0);
     let id = entry_id(salt, ordinal);
     let sub_events = Vec::new();
-    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, sub_events, answer }
+    JournalEntry { id, ordinal, at, call, is_body_omitted, is_beyond_valid, delay, outcome, sub_events, answer, times }
 }
 
 /// Decodes only the method and URL of the entry at the beginning of these bytes.

@@ -7,32 +7,33 @@
 //! reached. Entries beyond a maximum number are hidden at once. The counters of the metrics are exact; the journal reports how many entries were
 //! evicted.
 
+mod answer_info;
 mod chunk;
 mod entry;
+mod newest;
 mod sub_events;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use hashbrown::HashSet;
 use uuid::Uuid;
 
+pub use self::answer_info::AnswerInfo;
 use self::chunk::Chunk;
-use self::entry::AnswerView;
 use self::entry::NewEntry;
 pub use self::entry::{JournalEntry, JournaledAnswer, MatchOutcome};
 pub use self::sub_events::SubEvent;
 use self::sub_events::SubEventStore;
 use crate::locks::LockUnpoisoned as _;
-use standin_stub::Stub;
 use standin_stub::call::Call;
 use standin_stub::call::raw_target::has_placeholder;
 use standin_stub::matcher::{MatchStats, RequestPattern};
-use standin_stub::reply::Reply;
 
 /// The most recent requests.
 #[derive(Debug)]
@@ -56,49 +57,6 @@ pub struct Journal {
     /// Number of bodies and sub-events that were left out for want of room.
     left_out: AtomicU64,
     is_eviction_reported: AtomicBool,
-}
-
-/// The stub that answers a request, and the intended latency.
-#[derive(Clone, Copy, Debug)]
-#[must_use = "the journal appends it"]
-pub struct AnswerInfo<'s> {
-    stub: Option<&'s Arc<Stub>>,
-    delay: Option<Duration>,
-    is_beyond_valid: bool,
-    shown: Option<AnswerView<'s>>,
-}
-
-impl<'s> AnswerInfo<'s> {
-    /// Creates the answer of a request that no stub matched.
-    pub fn unmatched() -> Self {
-        Self { stub: None, delay: None, is_beyond_valid: false, shown: None }
-    }
-
-    /// Creates the answer of a request that this stub matched.
-    pub fn matched(stub: &'s Arc<Stub>) -> Self {
-        Self { stub: Some(stub), ..Self::unmatched() }
-    }
-
-    /// Sets the intended latency; `None` if it is unknown.
-    pub fn with_delay(self, delay: Option<Duration>) -> Self {
-        Self { delay, ..self }
-    }
-
-    /// Sets whether the request arrived beyond the valid range of the profile.
-    pub fn with_beyond_valid(self, is_beyond_valid: bool) -> Self {
-        Self { is_beyond_valid, ..self }
-    }
-
-    /// Sets the response, if it is not the one that the stub has for every request.
-    pub fn with_answer(self, answer: Option<&'s JournaledAnswer>) -> Self {
-        Self { shown: answer.map(JournaledAnswer::view), ..self }
-    }
-
-    /// Sets the reply that was rendered for the request; a body of more than `body_limit` bytes is
-    /// left out.
-    pub fn with_reply(self, reply: &'s Reply, body_limit: usize) -> Self {
-        Self { shown: Some(AnswerView::of(reply, body_limit)), ..self }
-    }
 }
 
 /// The full chunks, oldest first.
