@@ -117,7 +117,9 @@ pub(super) fn update_stretches(loads: &mut [ClassLoad], cores: Option<f64>) {
                 raise_to_bounds(loads, cores);
             }
         } else {
-            loads.iter_mut().for_each(|load| load.stretch = 1.0);
+            for load in &mut *loads {
+                load.stretch = 1.0;
+            }
             raise_to_bounds(loads, cores);
         }
     }

@@ -27,7 +27,7 @@ mod tests {
     }
 
     fn allows(schema: &JsonSchema, stub: &Json) -> bool {
-        schema.matches(Some(stub), &stub.to_string()) == MatchOutcome::Match
+        schema.matches(Some(stub.into()), &stub.to_string()) == MatchOutcome::Match
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Api {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let found = match parts.as_slice() {
             ["api", version, rest @ ..] => resources(&asked, version, rest),
-            ["jobs"] | ["jobs", _] | ["cart"] | ["cart", _] => self.states(&asked, &parts),
+            ["jobs" | "cart"] | ["jobs" | "cart", _] => self.states(&asked, &parts),
             ["greeting" | "report" | "account" | "login" | "range" | "zipped"] => variants(&asked),
             ["echo" | "time" | "events" | "cache" | "nonce"] => volatile(&asked),
             _ => documents(&asked, &parts),

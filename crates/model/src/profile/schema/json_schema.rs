@@ -27,7 +27,7 @@ mod tests {
     }
 
     fn allows(schema: &JsonSchema, profile: &Json) -> bool {
-        schema.matches(Some(profile), &profile.to_string()) == MatchOutcome::Match
+        schema.matches(Some(profile.into()), &profile.to_string()) == MatchOutcome::Match
     }
 
     #[test]
