@@ -34,15 +34,17 @@ mod sharing;
 mod sim_time;
 mod simulation;
 mod stalls;
+mod stretch;
 
 use std::num::NonZeroU32;
 
 pub use bucket::{TokenBucket, TokenRate};
-pub use contention::{Contention, Work, stretches};
+pub use contention::{Contention, Work};
 pub use rate_curve::{RateCurve, RateCurveError};
 pub use sim_time::SimTime;
 pub use simulation::{simulate, simulate_in, simulate_tandem};
 pub use stalls::StallSchedule;
+pub use stretch::stretches;
 
 use self::fifo::{FifoWorkers, ScheduledJobs};
 use self::layered::{LayeredJob, LayeredPool};

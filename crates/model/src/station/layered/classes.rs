@@ -6,8 +6,9 @@
 //! processor sharing approach to flow control*, 1993, with a clock for each class). So an event
 //! costs O(classes + log n), however many calls are in service.
 
-use super::super::contention::{ClassLoad, Contention, update_stretches};
+use super::super::contention::{ClassLoad, Contention};
 use super::super::finish_tree::{FinishKey, FinishTree};
+use super::super::stretch::update_stretches;
 
 /// The classes of a pool, with the calls of each that are in service.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::contention::{ClassLoad, Contention, update_stretches};
+use super::super::contention::{ClassLoad, Contention};
 use super::super::finish_tree::FinishKey;
 use super::super::fixed_point::UNITS_PER_NANO;
+use super::super::stretch::update_stretches;
 use super::classes::{ClassClock, ServiceClasses};
 
 /// A call that waits for a worker.
