@@ -8,12 +8,16 @@ use axum::extract::Extension;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::routes::{self, Payload, Route, RouteGroup};
+use super::route::{Payload, Route, RouteGroup, RouteList};
 use super::{AdminResponse, json_answer, mappings};
 use crate::live::ServiceState;
+
 /// Lists the stubs, as WireMock does, and the routes.
-pub(super) async fn index(Extension(live): Extension<Arc<ServiceState>>) -> AdminResponse {
-    let routes: Vec<Value> = routes::all()
+pub(super) async fn index(
+    Extension(live): Extension<Arc<ServiceState>>,
+    Extension(RouteList(routes)): Extension<RouteList>,
+) -> AdminResponse {
+    let routes: Vec<Value> = routes()
         .iter()
         .map(|route| json!({"method": route.method.as_str(), "path": full(route), "summary": route.summary}))
         .collect();
@@ -32,15 +36,15 @@ pub(super) async fn to_index() -> AdminResponse {
     response
 }
 
-pub(super) async fn open_api() -> AdminResponse {
-    json_answer(StatusCode::OK, &description())
+pub(super) async fn open_api(Extension(RouteList(routes)): Extension<RouteList>) -> AdminResponse {
+    json_answer(StatusCode::OK, &description(&routes()))
 }
 
-fn description() -> Value {
+fn description(routes: &[Route]) -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for route in routes::all() {
-        let path = paths.entry(full(&route)).or_insert_with(|| json!({}));
-        path[route.method.as_str().to_lowercase()] = operation(&route);
+    for route in routes {
+        let path = paths.entry(full(route)).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_lowercase()] = operation(route);
     }
     let tags: Vec<Value> = RouteGroup::ALL.iter().map(|group| json!({"name": group.title()})).collect();
     json!({
@@ -78,7 +82,7 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
-pub(super) async fn page() -> AdminResponse {
+pub(super) async fn page(Extension(RouteList(routes)): Extension<RouteList>) -> AdminResponse {
     let mut page = String::from(BEGIN);
     let _ = write!(
         page,
@@ -86,7 +90,7 @@ pub(super) async fn page() -> AdminResponse {
          it: the <a href=\"/__admin/ui\">dashboard</a>.</p>",
         env!("CARGO_PKG_VERSION")
     );
-    let routes = routes::all();
+    let routes = routes();
     for group in RouteGroup::ALL {
         let _ = write!(page, "<h2>{}</h2><table>", group.title());
         for route in routes.iter().filter(|route| route.group == group) {
@@ -151,14 +155,16 @@ code{font:.9rem ui-monospace,monospace;overflow-wrap:anywhere}
 
 #[cfg(test)]
 mod tests {
+    use super::super::routes;
     use super::*;
 
     #[test]
     fn every_route_is_described_once() {
-        let described = description();
+        let routes = routes::all();
+        let described = description(&routes);
         let paths = described["paths"].as_object().expect("paths");
         let operations: usize = paths.values().map(|path| path.as_object().expect("methods").len()).sum();
-        assert_eq!(operations, routes::all().len());
+        assert_eq!(operations, routes.len());
         let file = &paths["/__admin/files/{name}"]["put"];
         assert_eq!(file["parameters"][0]["name"], "name");
         assert!(file["requestBody"]["content"]["application/octet-stream"].is_object());

@@ -17,6 +17,7 @@ mod recordings;
 mod reload;
 mod request_json;
 mod requests;
+mod route;
 mod routes;
 mod scan_budget;
 mod scenarios;
@@ -41,6 +42,7 @@ use tower::ServiceExt as _;
 pub use self::access::AccessRules;
 pub use self::admin_request::{AdminRequest, MAX_WAITING, forward_request, is_admin_path, refused};
 pub use self::recordings::Recording;
+use self::route::RouteList;
 pub use self::system::ServerStats;
 pub use self::ui::EventStreams;
 use crate::live::ServiceState;
@@ -130,6 +132,7 @@ fn router(control: Arc<ControlPlane>) -> Router {
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), bodies::limit_bodies))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), access::check))
         .layer(Extension(control))
+        .layer(Extension(RouteList(routes::all)))
 }
 
 /// Answers an unknown path or method with 404, as WireMock does, and names the nearest path.

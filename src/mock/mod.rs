@@ -5,6 +5,7 @@
 //! the same in a `#[test]` and in a `#[tokio::test]`: it has threads of its own, and ends when it
 //! is dropped.
 
+mod built_stubs;
 mod delay;
 mod difference;
 mod matcher;
@@ -155,7 +156,7 @@ impl Mock {
     }
 
     #[track_caller]
-    fn stubbed(&self, added: Result<Arc<stub_handle::BuiltStubs>, TestFailure>) -> StubHandle {
+    fn stubbed(&self, added: Result<Arc<built_stubs::BuiltStubs>, TestFailure>) -> StubHandle {
         match added {
             Ok(parts) => StubHandle { state: Arc::clone(&self.state), parts },
             Err(what) => panic!("{what}"),

@@ -4,8 +4,6 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::matcher::{Matcher, anything};
-use super::reply::Reply;
-use super::stub_builder::StubBuilder;
 use super::test_failure::{TestFailure, fail};
 
 /// Pattern of a request, created by [`get`], [`post`] and the like.
@@ -111,12 +109,6 @@ impl Request {
     pub fn host(mut self, host: impl Into<Matcher>) -> Self {
         self.0.insert("host".to_owned(), Value::Object(host.into().0));
         self
-    }
-
-    /// Returns a stub with a reply: a status, a text, JSON, a [`Fault`](super::Fault), or a
-    /// [`Reply`] with all its parts.
-    pub fn reply(self, reply: impl Into<Reply>) -> StubBuilder {
-        StubBuilder::new(self, reply.into())
     }
 
     /// Adds a matcher; two of one name must both match.

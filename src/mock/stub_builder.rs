@@ -32,11 +32,15 @@ pub struct StubBuilder {
     fields: Map<String, Value>,
 }
 
-impl StubBuilder {
-    pub(super) fn new(request: Request, reply: Reply) -> Self {
-        Self { request, expected: None, replies: vec![reply], fields: Map::new() }
+impl Request {
+    /// Returns a stub with a reply: a status, a text, JSON, a [`Fault`](super::Fault), or a
+    /// [`Reply`] with all its parts.
+    pub fn reply(self, reply: impl Into<Reply>) -> StubBuilder {
+        StubBuilder { request: self, expected: None, replies: vec![reply.into()], fields: Map::new() }
     }
+}
 
+impl StubBuilder {
     /// Delays the last reply.
     pub fn delay(mut self, delay: impl Into<Delay>) -> Self {
         self.replies = self.replies.split_last().map_or_else(Vec::new, |(last, before)| {
