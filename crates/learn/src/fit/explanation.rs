@@ -44,7 +44,7 @@ pub(crate) struct Explanation {
     station: StationModel,
     /// Service rate by the number of calls inside, where that replaces a number of workers.
     pub(crate) curve: Option<RateCurve>,
-    /// Pool and slow-down, where those replace the single station.
+    /// Pool and CPU shares, where those replace the single station.
     pub(crate) layered: Option<LayeredFit>,
     /// Range of workers that explain the recording as well as `chosen`.
     accepted_workers: Option<(u32, u32)>,
@@ -115,18 +115,28 @@ impl Explanation {
     /// else searches for a tandem queue.
     pub(crate) fn try_more_parameters(&mut self, prepared: &Prepared<'_>) -> Option<TandemSearch> {
         let Prepared { work, ranking, .. } = prepared;
+        let has_queue = self.chosen.model.discipline != QueueDiscipline::Unlimited;
+        let split = prepared.split.as_ref().filter(|_| has_queue)?;
         let is_open = rules::suggests_more_parameters(&self.findings, self.chosen, ranking);
-        let split = prepared.split.as_ref().filter(|_| is_open)?;
-        let layered = LayeredFit::find(work, split, &[work.round_trip, self.chosen.model.outside], ranking.tolerance());
+        // shared cores look much like shared workers; what is left of stalls looks like shared cores
+        let may_be_cores = self.chosen.model.discipline == QueueDiscipline::Sharing
+            && !self.is_light_load
+            && prepared.stalls.is_none();
+        if !is_open && !may_be_cores {
+            return None;
+        }
+        let tolerance = ranking.tolerance().min(MAX_TOLERANCE);
+        let layered = LayeredFit::find(work, split, &[work.round_trip, self.chosen.model.outside], tolerance);
         let layered = layered.filter(|fit| {
             let error = split.held_out_error(self.chosen.model, work);
-            fit.is_better(self.chosen.effect, error, ranking.tolerance())
+            let is_better = if is_open { LayeredFit::is_better } else { LayeredFit::is_better_in_both };
+            is_better(fit, self.chosen, error, tolerance)
         });
-        let curve = LoadDependentFit::find(work, split);
+        let curve = if is_open { LoadDependentFit::find(work, split) } else { None };
         let curve = curve.filter(|fit| fit.is_better(self.chosen, &self.strata, ranking.chance.0));
         match (layered, curve) {
-            // one rate for all operations is simpler than a slow-down of each
-            (Some(fit), Some(curve)) if !curve.is_clearly_worse(fit.effect, &fit.strata, ranking.tolerance()) => {
+            // one rate for all operations is simpler than a CPU share of each
+            (Some(fit), Some(curve)) if !curve.is_clearly_worse(fit.effect, &fit.strata, tolerance) => {
                 self.replace_with_load_dependent_rate(curve, prepared);
                 None
             }
@@ -139,7 +149,7 @@ impl Explanation {
                 self.replace_with_load_dependent_rate(curve, prepared);
                 None
             }
-            (None, None) => Some(TandemSearch::new(work, self.chosen.model, split)),
+            (None, None) => is_open.then(|| TandemSearch::new(work, self.chosen.model, split)),
         }
     }
 
@@ -254,7 +264,7 @@ impl Explanation {
     fn forget_layers(&mut self, tables: &mut OperationTables) {
         self.layered = None;
         for operation in tables.operations.iter_mut().chain([&mut tables.default]) {
-            operation.slowdown = None;
+            operation.cpu = None;
         }
     }
 
@@ -294,6 +304,9 @@ impl Explanation {
         self.accepted_workers.filter(|_| is_single)
     }
 }
+
+/// Largest difference of effect sizes that means nothing.
+const MAX_TOLERANCE: f64 = 0.01;
 
 /// Numbers the operations of all tapes by name, in alphabetical order.
 fn number_operations(traces: &[Trace]) -> BTreeMap<&str, u32> {

@@ -31,8 +31,8 @@ pub struct Fitted {
     /// workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub curve: Option<RateCurve>,
-    /// Number of calls in service that do not slow each other down, in a layered queue: calls are
-    /// slowed down while they hold one of the workers, or at once if there are no workers.
+    /// Number of cores in a layered queue: calls share them while they hold one of the workers, or
+    /// at once if there are no workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cores: Option<u32>,
     /// Lowest and highest number of workers that explain the tape about as well.

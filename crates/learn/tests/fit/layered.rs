@@ -17,7 +17,7 @@ use super::reference_simulation::{Kind, Station, Truth, poisson, steps};
 
 /// A pool above shared cores.
 #[derive(Clone, Debug)]
-struct Layers {
+pub(crate) struct Layers {
     /// Number of workers; very many stand for no pool.
     workers: usize,
     cores: usize,
@@ -28,6 +28,20 @@ struct Layers {
     outside: Kind,
 }
 
+/// A predicted quantile: the logarithm of its ratio to the truth, and how far runs of the truth are
+/// apart.
+pub(crate) struct Cell {
+    pub(crate) error: f64,
+    pub(crate) noise: f64,
+}
+
+impl Cell {
+    /// Returns true if the prediction is within 20 % or the noise.
+    pub(crate) fn is_right(&self) -> bool {
+        self.error.abs() <= f64::max(0.2f64.ln_1p(), self.noise)
+    }
+}
+
 /// A call in service: what it still has to do on a core, and then without one.
 struct InService {
     call: usize,
@@ -36,7 +50,7 @@ struct InService {
 }
 
 impl Layers {
-    fn new(workers: usize, cores: usize, cpu: [f64; 3], cv: f64, outside: f64) -> Self {
+    pub(crate) fn new(workers: usize, cores: usize, cpu: [f64; 3], cv: f64, outside: f64) -> Self {
         let kind = |name, share, mean| Kind { name, share, mean, cv };
         let kinds = vec![kind("GET /a/{id}", 0.5, 0.008), kind("POST /a", 0.3, 0.016), kind("GET /b", 0.2, 0.004)];
         Self { workers, cores, cpu: cpu.to_vec(), kinds, outside: kind("outside", 1.0, outside) }
@@ -120,16 +134,20 @@ impl Layers {
         (kinds, latencies)
     }
 
-    fn recording(&self, loads: &[f64], calls: usize, seed: u64) -> Trace {
+    pub(crate) fn recording(&self, loads: &[f64], calls: usize, seed: u64) -> Trace {
         let arrivals = steps(self.capacity(), loads, calls, seed);
         let (kinds, latencies) = self.run(&arrivals, seed + 1);
         self.truth().record(&arrivals, &kinds, &latencies, &mut StdRng::seed_from_u64(seed + 2))
     }
 
-    /// Predicts p50, p95 and p99 of each operation at a load, and returns how many of them are
-    /// within 20 % or the noise, of how many.
-    fn judge(&self, fitted: &Fitted, load: f64) -> (usize, usize) {
-        let (mut right, mut all) = (0, 0);
+    /// Returns a short name.
+    pub(crate) fn name(&self) -> String {
+        let pool = if self.workers > 100 { "no pool".to_owned() } else { format!("{} workers", self.workers) };
+        format!("{pool}, {} cores, cpu {:.2}, outside {:.0?}", self.cores, self.cpu[0], self.outside.mean * 1e3)
+    }
+
+    /// Predicts p50, p95 and p99 of each operation at a load.
+    pub(crate) fn cells(&self, fitted: &Fitted, load: f64) -> Vec<Cell> {
         let arrivals = poisson(&[load * self.capacity()], JUDGED_CALLS, 77);
         let real: Vec<Vec<[f64; 3]>> = (0..RUNS).map(|run| self.quantiles(&self.run(&arrivals, 300 + run))).collect();
         let mock: Vec<Vec<[f64; 3]>> = (0..RUNS)
@@ -140,21 +158,16 @@ impl Layers {
                 self.quantiles(&(kinds, latencies))
             })
             .collect();
-        for kind in 0..self.kinds.len() {
-            for place in 0..3 {
-                let logs = |runs: &[Vec<[f64; 3]>]| runs.iter().map(|run| run[kind][place].ln()).collect::<Vec<f64>>();
-                let (real, mock) = (logs(&real), logs(&mock));
-                let mean = |logs: &[f64]| logs.iter().sum::<f64>() / logs.len() as f64;
-                let extreme = |by: fn(f64, f64) -> f64, from: f64| real.iter().copied().fold(from, by);
-                let noise = extreme(f64::max, f64::NEG_INFINITY) - extreme(f64::min, f64::INFINITY);
-                let error = mean(&mock) - mean(&real);
-                all += 1;
-                right += usize::from(error.abs() <= f64::max(0.2f64.ln_1p(), noise));
-                eprint!(" {:+.0}({:.0})", error * 100.0, noise * 100.0);
-            }
-        }
-        eprintln!();
-        (right, all)
+        let places = (0..self.kinds.len()).flat_map(|kind| (0..3).map(move |place| (kind, place)));
+        let cell = |(kind, place): (usize, usize)| {
+            let logs = |runs: &[Vec<[f64; 3]>]| runs.iter().map(|run| run[kind][place].ln()).collect::<Vec<f64>>();
+            let (real, mock) = (logs(&real), logs(&mock));
+            let mean = |logs: &[f64]| logs.iter().sum::<f64>() / logs.len() as f64;
+            let extreme = |by: fn(f64, f64) -> f64, from: f64| real.iter().copied().fold(from, by);
+            let noise = extreme(f64::max, f64::NEG_INFINITY) - extreme(f64::min, f64::INFINITY);
+            Cell { error: mean(&mock) - mean(&real), noise }
+        };
+        places.map(cell).collect()
     }
 
     fn quantiles(&self, (kinds, latencies): &(Vec<u32>, Vec<f64>)) -> Vec<[f64; 3]> {
@@ -183,12 +196,16 @@ fn sweep(services: &[Layers], calls: usize, loads: &[f64]) -> (usize, usize) {
             fitted.cores,
             fitted.outside,
             fitted.effect,
-            fitted.operations.iter().map(|operation| operation.slowdown).collect::<Vec<_>>()
+            fitted.operations.iter().map(|operation| operation.cpu).collect::<Vec<_>>()
         );
         for load in loads {
-            eprint!("  {load}:");
-            let (own, of) = service.judge(&fitted, *load);
-            (right, all) = (right + own, all + of);
+            let cells = service.cells(&fitted, *load);
+            for cell in &cells {
+                eprint!(" {:+.0}({:.0})", cell.error * 100.0, cell.noise * 100.0);
+            }
+            eprintln!(" at {load}");
+            right += cells.iter().filter(|cell| cell.is_right()).count();
+            all += cells.len();
         }
     }
     eprintln!("{right} of {all} cells");
@@ -206,39 +223,20 @@ fn calls_that_slow_each_other_down_in_a_pool_are_predicted_beyond_the_recorded_l
     assert!(right as f64 >= 0.85 * all as f64, "{right} of {all}");
 }
 
-/// The whole family at full sample size.
-#[test]
-#[ignore = "measures for minutes"]
-fn the_family_of_pools_and_cores_is_predicted() {
-    let mut services = Vec::new();
-    for (workers, cores) in [(2, 1), (4, 1), (6, 1), (8, 2), (4, 4), (1_000, 1), (1_000, 2)] {
-        for cpu in [[0.0, 0.0, 0.0], [0.1, 0.2, 0.6], [0.5, 0.5, 0.5], [0.9, 0.7, 1.0]] {
-            if workers == 1_000 && cpu[0] < 0.5 {
-                continue;
-            }
-            for outside in [0.0, 0.001] {
-                services.push(Layers::new(workers, cores, cpu, 0.6, outside));
-            }
-        }
-    }
-    let (right, all) = sweep(&services, 20_000, &[0.8, 0.9]);
-    assert!(right as f64 >= 0.85 * all as f64, "{right} of {all}");
-}
-
 /// What is written is read and served as it was fitted.
 #[test]
 fn a_layered_queue_is_written_to_a_profile() {
     let service = Layers::new(1_000, 1, [0.7, 0.4, 0.2], 0.2, 0.0);
     let fitted = Fitted::new("service", &[service.recording(&[0.2, 0.4, 0.6], 8_000, 3)]).unwrap();
     assert_eq!(fitted.cores, Some(1), "{fitted}");
-    let slowdowns: Vec<f64> = fitted.operations.iter().filter_map(|operation| operation.slowdown).collect();
-    assert!(slowdowns.len() == 3 && slowdowns.iter().all(|slowdown| (0.0..=1.0).contains(slowdown)), "{fitted}");
+    let shares: Vec<f64> = fitted.operations.iter().filter_map(|operation| operation.cpu).collect();
+    assert!(shares.len() == 3 && shares.iter().all(|share| (0.0..=1.0).contains(share)), "{fitted}");
     let text = fitted.profile().to_yaml("");
     let file =
         ProfileFile { name: "recorded".to_owned(), file: "profiles/recorded.yaml".into(), text: text.as_str().into() };
     let read = read_all(&[file]);
     assert!(read.defects.is_empty() && text.contains("cores: 1"), "{:?}\n{text}", read.defects);
-    assert!(text.contains("slowdown: "), "{text}");
+    assert!(text.contains("cpu: "), "{text}");
     assert_eq!(read.profiles[0].spec.services[0].station.capacity, fitted.capacity(), "{text}");
     assert!(fitted.to_string().lines().all(|line| line.chars().count() <= 80), "{fitted}");
 }

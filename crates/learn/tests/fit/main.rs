@@ -9,6 +9,7 @@ mod reference_simulation;
 mod round_trip;
 mod tails;
 mod tape_file;
+mod wide_sweep;
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ fn tapes(truth: &Truth, workers: usize, seed: u64) -> [Fitted; 2] {
 fn predict(fitted: &Fitted, truth: &Truth, arrivals: &[f64], kinds: &[u32], rng: &mut StdRng) -> Vec<f64> {
     let operations = truth.kinds.iter().map(|kind| {
         let operation = fitted.operations.iter().find(|operation| operation.name == kind.name).expect("fitted");
-        let contention = operation.slowdown.map_or_else(Contention::default, Contention::Slowdown);
+        let contention = operation.cpu.map_or_else(Contention::default, Contention::Cpu);
         (operation.demand.distribution(), operation.outside.as_ref().map(DemandTable::distribution), contention)
     });
     let operations: Vec<(Distribution, Option<Distribution>, Contention)> = operations.collect();

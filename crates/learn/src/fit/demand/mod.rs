@@ -45,9 +45,9 @@ pub struct OperationFit {
     /// Demand on the front station before the workers, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub front: Option<DemandTable>,
-    /// Slow-down by each further call in service per core, in layered queues: 1 shares the cores.
+    /// Share of the demand that needs a core, 0 to 1, in layered queues.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub slowdown: Option<f64>,
+    pub cpu: Option<f64>,
     /// Response classes with a demand of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ResponseClass>,
@@ -192,7 +192,7 @@ impl OperationFit {
             tail,
             outside: None,
             front: None,
-            slowdown: None,
+            cpu: None,
             classes,
             transfer,
             autocorrelation: None,

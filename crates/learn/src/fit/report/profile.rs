@@ -66,7 +66,7 @@ impl Fitted {
         let fixed = (!self.outside.is_zero()).then(|| DistributionSpec::fixed(time::to_micros(self.outside)));
         OperationTiming {
             demand: delay(&operation.demand),
-            contention: operation.slowdown.map(Contention::Slowdown),
+            contention: operation.cpu.map(Contention::Cpu),
             outside_latency: operation.outside.as_ref().map(delay).or(fixed),
             front_demand: operation.front.as_ref().map(delay),
             autocorrelation: operation.autocorrelation,

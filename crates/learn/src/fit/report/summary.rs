@@ -82,7 +82,7 @@ impl Fitted {
                 |workers| format!("it works on up to {workers} calls at a time; the others wait in line"),
             );
             let cores = counted(u64::from(cores), "core");
-            return format!("{pool}; calls that are worked on share {cores} and slow each other down");
+            return format!("{pool}; calls that are worked on share {cores}");
         }
         match (self.discipline, self.workers) {
             (QueueDiscipline::Fifo, Some(1)) => {
@@ -167,7 +167,7 @@ impl Fitted {
                 Finding::InFlightLimit { .. } | Finding::RateLimit { .. } => {
                     "raise the recorder's limit, and record again"
                 }
-                Finding::SlowdownScaled { .. } => {
+                Finding::CpuScaled { .. } => {
                     "record once more with the recorder and the load generator on cores of their own, so that pauses of theirs are not taken for the service's"
                 }
                 Finding::NotOneQueue { .. } | Finding::HoldoutMispredicted { .. } => {

@@ -50,11 +50,6 @@ impl HeldOutError {
     pub(crate) fn is_clearly_better(self, other: Self) -> bool {
         other.error - self.error > MIN_IMPROVEMENT.max(other.noise)
     }
-
-    /// Returns true if the prediction fails.
-    pub(crate) fn is_failure(self) -> bool {
-        self.error > MAX_ERROR.max(MAX_ERROR_TO_NOISE * self.noise)
-    }
 }
 
 impl HoldoutSplit {

@@ -22,7 +22,7 @@ impl fmt::Display for Finding {
             | Self::TandemQueueHidden
             | Self::DelayCenter { .. }
             | Self::Layered { .. }
-            | Self::SlowdownScaled { .. }
+            | Self::CpuScaled { .. }
             | Self::NoFamilyExplains => self.write_more_parameters(out),
             Self::HoldoutMispredicted { .. }
             | Self::LowerLoadDiffers { .. }
@@ -121,19 +121,19 @@ impl Finding {
                  capacity of about {capacity:.0} calls/s; the number of workers is unknown. The mean error on the tape is {}",
                 percent(*error)
             ),
-            Self::Layered { model, slowdowns: (least, most), capacity } => {
-                write!(out, "{model}: each further call in service per core makes a call take ")?;
+            Self::Layered { model, cpu: (least, most), capacity } => {
+                write!(out, "{model}: calls need a core for ")?;
                 if least < most {
-                    write!(out, "{} to {} longer, by operation", percent(*least), percent(*most))?;
+                    write!(out, "{} to {} of their demand, by operation", percent(*least), percent(*most))?;
                 } else {
-                    write!(out, "{} longer", percent(*most))?;
+                    write!(out, "{} of their demand", percent(*most))?;
                 }
                 capacity.map_or(Ok(()), |capacity| write!(out, ". The capacity is about {capacity:.0} calls/s"))
             }
-            Self::SlowdownScaled { factor } => write!(
+            Self::CpuScaled { factor } => write!(
                 out,
-                "the slow-downs were multiplied by {factor} so that the simulated tape has the recorded latencies at its highest load: pauses, or \
-                 a recorder that waited for a core, look like slow-downs too. Nothing checks this factor beyond the tape"
+                "the CPU shares were multiplied by {factor} so that the simulated tape has the recorded latencies at its highest load: pauses, or \
+                 a recorder that waited for a core, look like CPU too. Nothing checks this factor beyond the tape"
             ),
             Self::NoFamilyExplains => write!(
                 out,

@@ -165,17 +165,17 @@ pub enum Finding {
         /// Number of workers in the model.
         workers: u32,
     },
-    /// Calls in service slow each other down.
+    /// Calls in service share cores.
     Layered {
         /// Name of the pool and the cores: `fifo(6) on 1 core`.
         model: String,
-        /// Smallest and largest slow-down of an operation by each further call in service per core.
-        slowdowns: (f64, f64),
+        /// Smallest and largest share of an operation's demand that needs a core.
+        cpu: (f64, f64),
         /// Throughput in calls a second beyond which the queue grows.
         capacity: Option<f64>,
     },
-    /// The slow-downs were scaled so that the simulated tape has the recorded latencies.
-    SlowdownScaled {
+    /// The CPU shares were scaled so that the simulated tape has the recorded latencies.
+    CpuScaled {
         /// Factor applied.
         factor: f64,
     },

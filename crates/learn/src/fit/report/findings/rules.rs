@@ -126,9 +126,9 @@ pub(crate) fn replace_with_load_dependent_rate(findings: &mut Vec<Finding>, fit:
 pub(crate) fn replace_with_layered_queue(findings: &mut Vec<Finding>, fit: &LayeredFit, chance: f64) {
     remove_single_station_findings(findings);
     findings.retain(|one| !matches!(one, Finding::CapacityUnknown { .. }));
-    let slowdowns = fit.model.slowdowns.iter().copied();
-    let range = slowdowns.fold((f64::INFINITY, 0.0), |(least, most), one| (f64::min(least, one), f64::max(most, one)));
-    findings.push(Finding::Layered { model: fit.model.name(), slowdowns: range, capacity: fit.capacity });
+    let shares = fit.model.cpu_shares.iter().copied();
+    let range = shares.fold((f64::INFINITY, 0.0), |(least, most), one| (f64::min(least, one), f64::max(most, one)));
+    findings.push(Finding::Layered { model: fit.model.name(), cpu: range, capacity: fit.capacity });
     if fit.effect > UNEXPLAINED_EFFECT.max(MAX_CHANCE_FACTOR * chance) {
         findings.push(Finding::NotOneQueue { effect: fit.effect });
     } else if fit.effect > SMALL_EFFECT && fit.effect > REPORTED_CHANCE_FACTOR * chance {
@@ -137,7 +137,7 @@ pub(crate) fn replace_with_layered_queue(findings: &mut Vec<Finding>, fit: &Laye
     let held_out = fit.strata.iter().find(|stratum| stratum.held_out);
     findings.extend(held_out.and_then(for_misprediction));
     if fit.scale != 1.0 {
-        findings.push(Finding::SlowdownScaled { factor: fit.scale });
+        findings.push(Finding::CpuScaled { factor: fit.scale });
     }
     if !fit.others.is_empty() {
         findings.push(Finding::Ambiguous { others: fit.others.clone() });
@@ -184,7 +184,7 @@ fn remove_single_station_findings(findings: &mut Vec<Finding>) {
                 | Finding::RareWaits { .. }
                 | Finding::FixedLatency { .. }
                 | Finding::Layered { .. }
-                | Finding::SlowdownScaled { .. }
+                | Finding::CpuScaled { .. }
         )
     });
 }

@@ -25,7 +25,7 @@ fn operation(name: &str) -> OperationFit {
         tail: None,
         outside: None,
         front: None,
-        slowdown: None,
+        cpu: None,
         transfer: None,
         autocorrelation: None,
     }

@@ -1,6 +1,7 @@
 //! The two exact inversions of a layered queue: the pool gives the start of every call and how many
-//! calls are in service at every moment; a slow-down by that number gives the demand of every call.
+//! calls are in service at every moment; the law of the cores gives the demand of every call.
 
+use super::core_law::{Composition, CoreLaw, MAX_GROUPS, stretch};
 use crate::fit::prepare::workload::Workload;
 use crate::fit::station_model::FreeTimes;
 
@@ -10,6 +11,8 @@ pub(crate) struct PoolInversion {
     times: Vec<f64>,
     /// Number of calls in service from each of `times` on.
     in_service: Vec<u32>,
+    /// Operation of the call that starts or finishes at each of `times`.
+    operations: Vec<u32>,
     /// Index into `times` of the start of each call, and of its finish.
     spans: Vec<(u32, u32)>,
     /// Number of calls that waited for a worker.
@@ -36,6 +39,7 @@ impl PoolInversion {
         let mut inversion = Self {
             times: Vec::with_capacity(2 * work.len()),
             in_service: Vec::with_capacity(2 * work.len()),
+            operations: Vec::with_capacity(2 * work.len()),
             spans: vec![(0, 0); work.len()],
             waited,
         };
@@ -43,21 +47,24 @@ impl PoolInversion {
         for (start, call) in starts {
             while let Some(done) = finishes.next_if(|done| work.finishes[**done as usize] <= start) {
                 present -= 1;
-                inversion.spans[*done as usize].1 = inversion.push(work.finishes[*done as usize], present);
+                inversion.spans[*done as usize].1 =
+                    inversion.push(work.finishes[*done as usize], present, work.operations[*done as usize]);
             }
             present += 1;
-            inversion.spans[call as usize].0 = inversion.push(start, present);
+            inversion.spans[call as usize].0 = inversion.push(start, present, work.operations[call as usize]);
         }
         for done in finishes {
             present -= 1;
-            inversion.spans[*done as usize].1 = inversion.push(work.finishes[*done as usize], present);
+            inversion.spans[*done as usize].1 =
+                inversion.push(work.finishes[*done as usize], present, work.operations[*done as usize]);
         }
         inversion
     }
 
-    fn push(&mut self, time: f64, in_service: u32) -> u32 {
+    fn push(&mut self, time: f64, in_service: u32, operation: u32) -> u32 {
         self.times.push(time);
         self.in_service.push(in_service);
+        self.operations.push(operation);
         self.times.len() as u32 - 1
     }
 
@@ -66,30 +73,40 @@ impl PoolInversion {
         self.in_service[self.spans[call].0 as usize]
     }
 
-    /// Returns the progress of a call that runs throughout, at each of the times, in nanoseconds:
-    /// its rate is 1 / (1 + `slowdown` (max(1, m / `cores`) − 1)) while m calls are in service.
-    pub(crate) fn progress(&self, cores: u32, slowdown: f64) -> Vec<f64> {
+    /// Returns the stretch of work at the cores from each of the times on, by group of the call.
+    pub(crate) fn core_stretches(&self, law: &mut CoreLaw) -> Vec<Vec<f64>> {
+        let mut stretches: Vec<Vec<f64>> = (0..MAX_GROUPS).map(|_| Vec::with_capacity(self.times.len())).collect();
+        let (mut composition, mut before): (Composition, u32) = ([0; MAX_GROUPS], 0);
+        for (operation, in_service) in self.operations.iter().zip(&self.in_service) {
+            let count = &mut composition[law.group(*operation)];
+            *count = if *in_service > before { count.saturating_add(1) } else { count.saturating_sub(1) };
+            before = *in_service;
+            for (all, now) in stretches.iter_mut().zip(law.at(composition)) {
+                all.push(now);
+            }
+        }
+        stretches
+    }
+
+    /// Returns the progress of a call that runs throughout, at each of the times, in nanoseconds,
+    /// if the cores slow down `share` of it.
+    pub(crate) fn progress(&self, core_stretches: &[f64], share: f64) -> Vec<f64> {
         let mut progress = Vec::with_capacity(self.times.len());
         let (mut sum, mut previous, mut rate) = (0.0, self.times.first().copied().unwrap_or(0.0), 1.0);
-        for (time, in_service) in self.times.iter().zip(&self.in_service) {
+        for (time, core_stretch) in self.times.iter().zip(core_stretches) {
             sum += (time - previous) * rate;
             progress.push(sum);
             previous = *time;
-            rate = 1.0 / (1.0 + slowdown * (crowding(*in_service, cores) - 1.0));
+            rate = 1.0 / stretch(share, *core_stretch);
         }
         progress
     }
 
-    /// Returns the demand of a call under the slow-down of its progress, in nanoseconds.
+    /// Returns the demand of a call under its progress, in nanoseconds.
     pub(crate) fn demand(&self, progress: &[f64], call: usize) -> f64 {
         let (start, finish) = self.spans[call];
         progress[finish as usize] - progress[start as usize]
     }
-}
-
-/// Returns the calls in service per core, at least 1.
-pub(crate) fn crowding(in_service: u32, cores: u32) -> f64 {
-    (f64::from(in_service) / f64::from(cores)).max(1.0)
 }
 
 /// Shortest stay in service that a call is given where the pool leaves it none.

@@ -1,18 +1,20 @@
-//! Layered queues: a call waits for one of a pool of workers and, while it holds one, is slowed
-//! down by the others in service, each operation to a degree of its own. Threads behind a lock and
+//! Layered queues: a call waits for one of a pool of workers and, while it holds one, needs a share
+//! of a core for a part of its demand, each operation a part of its own. Threads behind a lock and
 //! processes that share a core are such services; `unlimited`, `fifo` and `sharing` are the special
-//! cases without a pool or without a slow-down.
+//! cases without a pool or without CPU.
 //!
-//! Both steps are inverted exactly and without an assumption on distributions (`inversion`). The
-//! slow-down of an operation is the one under which its demands do not depend on how many calls
-//! are in service (`slowdown`). Pools and cores are compared by effect size, as single stations
+//! Both steps are inverted without an assumption on distributions (`inversion`). The CPU share of an
+//! operation is the one under which its demands do not depend on how many calls are in service
+//! (`cpu_shares`). Pools and cores are compared by effect size, as single stations
 //! are, and by the simulated prediction of the highest load (`search`).
 
+mod core_law;
+mod cpu_shares;
 mod inversion;
 pub(crate) mod search;
 mod simulation;
-mod slowdown;
 
+use standin_model::station::Contention;
 use standin_model::stats::mean;
 
 use crate::fit::demand::OperationFit;
@@ -24,13 +26,12 @@ use crate::fit::search::holdout_validation::{HeldOutError, Stratum};
 pub(crate) struct LayeredModel {
     /// Number of workers of the pool; `None` if every call is in service at once.
     pub(crate) workers: Option<u32>,
-    /// Number of calls in service that do not slow each other down.
+    /// Number of cores that the calls in service share.
     pub(crate) cores: u32,
     /// Latency of each call before it enters the pool, in nanoseconds.
     pub(crate) outside: f64,
-    /// Slow-down of each operation by each further call in service per core: 0 is none, 1 shares
-    /// the cores.
-    pub(crate) slowdowns: Vec<f64>,
+    /// Share of the demand of each operation that needs a core, 0 to 1.
+    pub(crate) cpu_shares: Vec<f64>,
 }
 
 /// A fitted layered queue.
@@ -48,7 +49,7 @@ pub(crate) struct LayeredFit {
     pub(crate) error_on_tape: HeldOutError,
     /// Names of other members that explain the recording about as well.
     pub(crate) others: Vec<String>,
-    /// Factor that was applied to the slow-downs so that the simulated tape has the recorded
+    /// Factor that was applied to the CPU shares so that the simulated tape has the recorded
     /// latencies; 1 if the inversion needed none.
     pub(crate) scale: f64,
     /// Throughput in calls a second beyond which the queue grows; `None` if nothing bounds it.
@@ -65,36 +66,37 @@ impl LayeredModel {
     /// Returns the throughput in calls a second beyond which the queue grows, for the mix and the
     /// demands of a workload; `None` if nothing bounds it.
     fn capacity(&self, work: &Workload, demands: &[f64]) -> Option<f64> {
-        let slowdown = |call: usize| self.slowdowns[work.operations[call] as usize];
         let counted = || (0..work.len()).filter(|call| work.counted[*call]);
+        let demand = mean(counted().map(|call| demands[call]));
+        let cpu = mean(counted().map(|call| demands[call] * self.cpu_shares[work.operations[call] as usize]));
+        let cores = f64::from(self.cores);
         let per_second = match self.workers {
             Some(workers) => {
-                let crowding = inversion::crowding(workers, self.cores) - 1.0;
-                let stay = mean(counted().map(|call| demands[call] * (1.0 + slowdown(call) * crowding)));
-                f64::from(workers) / stay * 1e9
+                let share = (cpu / demand).clamp(0.0, 1.0);
+                let stretch = Contention::Cpu(share).stretch_among(workers as usize, Some(cores));
+                f64::from(workers) / (demand * stretch) * 1e9
             }
-            // with ever more calls in service only the part that is slowed down counts
-            None => f64::from(self.cores) / mean(counted().map(|call| demands[call] * slowdown(call))) * 1e9,
+            None => cores / cpu * 1e9,
         };
         per_second.is_finite().then_some(per_second)
     }
 }
 
 impl LayeredFit {
-    /// Sets the slow-down of an operation by its number.
+    /// Sets the CPU share of an operation by its number.
     pub(crate) fn describe(&self, operation: &mut OperationFit, number: usize) {
-        operation.slowdown = Some(round_to_thousandth(self.model.slowdowns[number]));
+        operation.cpu = Some(round_to_thousandth(self.model.cpu_shares[number]));
     }
 
-    /// Sets the slow-down of calls of no listed operation: the mean over all calls, weighted by
+    /// Sets the CPU share of calls of no listed operation: the mean over all calls, weighted by
     /// their demands.
     pub(crate) fn describe_default(&self, operation: &mut OperationFit, work: &Workload) {
-        let (mut slowed, mut all) = (0.0, 0.0);
+        let (mut cpu, mut all) = (0.0, 0.0);
         for call in (0..work.len()).filter(|call| work.counted[*call]) {
-            slowed += self.demands[call] * self.model.slowdowns[work.operations[call] as usize];
+            cpu += self.demands[call] * self.model.cpu_shares[work.operations[call] as usize];
             all += self.demands[call];
         }
-        operation.slowdown = Some(round_to_thousandth(if all > 0.0 { slowed / all } else { 0.0 }));
+        operation.cpu = Some(round_to_thousandth(if all > 0.0 { (cpu / all).clamp(0.0, 1.0) } else { 0.0 }));
     }
 }
 

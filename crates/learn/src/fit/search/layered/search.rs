@@ -1,13 +1,13 @@
 //! The search for a layered queue: pools and cores by effect size, the close ones by how well they
 //! predict the highest load from the rest.
 
+use super::cpu_shares::{self, ComparedCalls};
 use super::inversion::PoolInversion;
-use super::slowdown::{self, ComparedCalls};
 use super::{LayeredFit, LayeredModel, simulation};
 use crate::fit::prepare::workload::Workload;
 use crate::fit::search::holdout_validation::{self, HeldOutError, HoldoutSplit};
 use crate::fit::search::load_dependence::PopulationThirds;
-use crate::fit::search::model_search::WORKER_COUNTS;
+use crate::fit::search::model_search::{ScoredModel, WORKER_COUNTS};
 use crate::fit::simulation::DemandSampler;
 
 /// A member with its effect size and its demands.
@@ -37,11 +37,14 @@ impl LayeredFit {
         let part = work.excerpt(SURVEY_CALLS, most as usize);
         let coarse = Scene::new(&part);
         let mut found: Vec<Member> = Vec::new();
-        for latency in outside {
+        let mut outside = outside.to_vec();
+        outside.dedup();
+        for latency in &outside {
             let thirds = PopulationThirds::new(&part, *latency, |_| true);
             for workers in pools(most) {
-                for cores in CORE_COUNTS.iter().copied().filter(|cores| *cores <= workers.unwrap_or(most)) {
-                    if let Some(member) = coarse.fit(workers, cores, *latency, &thirds) {
+                // as many cores as workers are no cores to share
+                for cores in CORE_COUNTS.iter().copied().filter(|cores| *cores < workers.unwrap_or(most)) {
+                    if let Some(member) = coarse.fit(workers, cores, *latency, &thirds, SURVEY_ROUNDS) {
                         keep_best(&mut found, Member { demands: Vec::new(), ..member }, tolerance);
                     }
                 }
@@ -57,20 +60,29 @@ impl LayeredFit {
             found.iter().take(FINALISTS).chain(simplest).map(|member| &member.model)
         {
             let thirds = PopulationThirds::new(&whole, *outside, |_| true);
-            finalists.extend(fine.fit(*workers, *cores, *outside, &thirds));
+            finalists.extend(fine.fit(*workers, *cores, *outside, &thirds, FINE_ROUNDS));
         }
         let chosen = choose(&fine, finalists, split, tolerance)?;
         let fit = fine.describe(chosen, split);
         let inversion = PoolInversion::new(work, fit.model.workers, fit.model.outside);
-        Some(Self { demands: slowdown::demands(&inversion, &fit.model, work), ..fit })
+        Some(Self { demands: cpu_shares::demands(&inversion, &fit.model, work), ..fit })
     }
 
-    /// Returns true if the layered queue should replace a single station with this effect size and
-    /// this error at the held-out load.
-    pub(crate) fn is_better(&self, effect: f64, error: HeldOutError, tolerance: f64) -> bool {
-        let gain = effect - self.effect;
-        let is_clear = gain > tolerance.max(effect * MIN_GAIN_SHARE) && !error.is_clearly_better(self.error);
-        is_clear || (gain > 0.0 && self.error.is_clearly_better(error))
+    /// Returns true if the layered queue should replace a single station that leaves something open,
+    /// with this error at the held-out load.
+    pub(crate) fn is_better(&self, single: ScoredModel, error: HeldOutError, tolerance: f64) -> bool {
+        let is_clear = self.has_clear_gain(single, tolerance) && !error.is_clearly_better(self.error);
+        is_clear || (self.effect < single.effect + tolerance && self.error.is_clearly_better(error))
+    }
+
+    /// Returns true if the layered queue is clearly better both in effect size and at the held-out
+    /// load, so that it should replace a single station that leaves nothing open.
+    pub(crate) fn is_better_in_both(&self, single: ScoredModel, error: HeldOutError, tolerance: f64) -> bool {
+        self.has_clear_gain(single, tolerance) && self.error.is_clearly_better(error)
+    }
+
+    fn has_clear_gain(&self, single: ScoredModel, tolerance: f64) -> bool {
+        single.effect - self.effect > tolerance.max(single.effect * MIN_GAIN_SHARE)
     }
 }
 
@@ -79,16 +91,23 @@ impl<'w> Scene<'w> {
         Self { work, compared: ComparedCalls::new(work) }
     }
 
-    /// Fits the slow-downs of a pool; `None` if hardly any call waited for it.
-    fn fit(&self, workers: Option<u32>, cores: u32, outside: f64, thirds: &PopulationThirds) -> Option<Member> {
+    /// Fits the CPU shares of a pool; `None` if hardly any call waited for it.
+    fn fit(
+        &self,
+        workers: Option<u32>,
+        cores: u32,
+        outside: f64,
+        thirds: &PopulationThirds,
+        rounds: u32,
+    ) -> Option<Member> {
         let inversion = PoolInversion::new(self.work, workers, outside);
         let least = MIN_WAITED.max((self.work.len() as f64 * MIN_WAITED_SHARE) as usize);
         if workers.is_some() && inversion.waited < least {
             return None;
         }
-        let slowdowns = slowdown::estimate(&inversion, cores, &self.compared);
-        let model = LayeredModel { workers, cores, outside, slowdowns };
-        let demands = slowdown::demands(&inversion, &model, self.work);
+        let cpu_shares = cpu_shares::estimate(&inversion, cores, &self.compared, rounds);
+        let model = LayeredModel { workers, cores, outside, cpu_shares };
+        let demands = cpu_shares::demands(&inversion, &model, self.work);
         Some(Member { effect: thirds.unchecked_effect(&demands, outside), model, demands })
     }
 
@@ -106,27 +125,27 @@ impl<'w> Scene<'w> {
         let strata = split.compare_runs(work, utilization, &chosen.runs);
         let (scale, error_on_tape) = self.best_scale(&model, split);
         if scale != 1.0 {
-            for slowdown in &mut model.slowdowns {
-                *slowdown = super::round_to_thousandth((*slowdown * scale).min(1.0));
+            for share in &mut model.cpu_shares {
+                *share = super::round_to_thousandth((*share * scale).min(1.0));
             }
-            demands = slowdown::demands(&PoolInversion::new(work, model.workers, model.outside), &model, work);
+            demands = cpu_shares::demands(&PoolInversion::new(work, model.workers, model.outside), &model, work);
         }
         let capacity = model.capacity(work, &demands);
         let error = chosen.error;
         LayeredFit { model, effect, demands, strata, error, error_on_tape, others: chosen.others, scale, capacity }
     }
 
-    /// Returns the factor for the slow-downs with which the simulated tape is closest to the
+    /// Returns the factor for the CPU shares with which the simulated tape is closest to the
     /// recorded one at its highest load. Pauses and a starved recorder raise the number in service
-    /// and the demands together, which the inversion takes for a slow-down.
+    /// and the demands together, which the inversion takes for CPU.
     fn best_scale(&self, model: &LayeredModel, split: &HoldoutSplit) -> (f64, HeldOutError) {
         let work = self.work;
         let inversion = PoolInversion::new(work, model.workers, model.outside);
         let error = |scale: f64| {
-            let slowdowns = model.slowdowns.iter().map(|slowdown| (slowdown * scale).min(1.0)).collect();
-            let model = LayeredModel { slowdowns, ..model.clone() };
+            let cpu_shares = model.cpu_shares.iter().map(|share| (share * scale).min(1.0)).collect();
+            let model = LayeredModel { cpu_shares, ..model.clone() };
             let pools =
-                DemandSampler::new(work, &slowdown::demands(&inversion, &model, work), |call| work.counted[call]);
+                DemandSampler::new(work, &cpu_shares::demands(&inversion, &model, work), |call| work.counted[call]);
             let runs: Vec<Vec<f64>> =
                 holdout_validation::seeds().map(|seed| simulation::run(&model, &pools, work, seed)).collect();
             split.error_by_operation(work, &runs)
@@ -148,8 +167,8 @@ struct Chosen {
     others: Vec<String>,
 }
 
-/// Chooses among members that the effect size does not separate: the simplest, unless another
-/// predicts the held-out load, and clearly better.
+/// Chooses among members that the effect size hardly separates: the one with the least sum of effect
+/// size and error at the held-out load, each in units of its noise.
 fn choose(scene: &Scene<'_>, mut members: Vec<Member>, split: &HoldoutSplit, tolerance: f64) -> Option<Chosen> {
     members.sort_by(|one, other| one.effect.total_cmp(&other.effect));
     let best = members.first()?.effect;
@@ -162,21 +181,11 @@ fn choose(scene: &Scene<'_>, mut members: Vec<Member>, split: &HoldoutSplit, tol
             Chosen { member, runs, error, others: Vec::new() }
         })
         .collect();
-    // one core is simpler than several, and no pool simpler than one that gains nothing
-    let complexity = |Member { model, effect, .. }: &Member| {
-        let gains_nothing = *effect <= best + tolerance;
-        (model.cores > 1, !gains_nothing, model.workers.is_some())
-    };
-    close.sort_by(|one, other| {
-        let by_effect = one.member.effect.total_cmp(&other.member.effect);
-        complexity(&one.member).cmp(&complexity(&other.member)).then(by_effect)
-    });
-    let better = (1..close.len()).filter(|index| {
-        let error = close[*index].error;
-        !error.is_failure() && error.is_clearly_better(close[0].error)
-    });
-    let better = better.min_by(|one, other| close[*one].error.error.total_cmp(&close[*other].error.error));
-    let mut chosen = close.swap_remove(better.unwrap_or(0));
+    // both in units of what means nothing
+    let noise = close.first()?.error.noise.max(MIN_NOISE);
+    let score = |one: &Chosen| one.member.effect / tolerance + one.error.error / noise;
+    close.sort_by(|one, other| score(one).total_cmp(&score(other)));
+    let mut chosen = close.remove(0);
     let as_good = close.iter().filter(|other| !chosen.error.is_clearly_better(other.error));
     chosen.others = as_good.map(|other| other.member.model.name()).collect();
     Some(chosen)
@@ -200,26 +209,30 @@ fn pools(most: u32) -> impl Iterator<Item = Option<u32>> {
 }
 
 /// Numbers of cores that are tried.
-const CORE_COUNTS: &[u32] = &[1, 2, 3, 4, 6, 8];
-/// Largest pool that is tried beside a slow-down.
+const CORE_COUNTS: &[u32] = &[1, 2, 3, 4, 8];
+/// Largest pool that is tried beside cores.
 const MAX_WORKERS: u32 = 64;
 /// Minimum number of calls that waited for a pool: absolute, and as a share of all.
 const MIN_WAITED: usize = 20;
 const MIN_WAITED_SHARE: f64 = 0.01;
 /// Number of calls that the survey looks at.
-const SURVEY_CALLS: usize = 8_000;
+const SURVEY_CALLS: usize = 5_000;
 /// Number of calls that members are chosen and simulated on.
 const FINE_CALLS: usize = 30_000;
+/// Number of times that the shares of all operations are improved, in the survey and after it.
+const SURVEY_ROUNDS: u32 = 3;
+const FINE_ROUNDS: u32 = 5;
 /// Number of members that survive the survey.
 const FINALISTS: usize = 6;
 /// Largest excess of a close member's effect size over the best, as a share of the best.
 const CLOSE_EFFECT_SHARE: f64 = 0.15;
+/// Least noise of a prediction of the held-out load, as the logarithm of a ratio.
+const MIN_NOISE: f64 = 0.005;
 /// Smallest gain in effect size over a single station, as a share of its own.
 const MIN_GAIN_SHARE: f64 = 0.12;
-/// Factors for slow-downs that are tried. On the tape of an event loop with pauses 0.7 was right;
-/// ranks see less than all of a slow-down that seldom happens and is then long.
-const SCALES: &[f64] = &[0.5, 0.57, 0.65, 0.7, 0.75, 0.82, 0.9, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0];
-/// Minimum fall of the error of the simulated tape for which slow-downs are scaled: as the
+/// Factors for CPU shares that are tried.
+const SCALES: &[f64] = &[0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.18, 1.27, 1.4];
+/// Minimum fall of the error of the simulated tape for which shares are scaled: as the
 /// logarithm of a ratio, and in standard deviations of a run.
 const MIN_SCALE_GAIN: f64 = 0.01;
 const MIN_SCALE_GAIN_TO_NOISE: f64 = 0.5;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::LayeredModel;
-use super::inversion::crowding;
+use super::core_law::{Composition, CoreLaw, CoreStretches, MAX_GROUPS, stretch};
 use crate::fit::prepare::workload::Workload;
 use crate::fit::simulation::DemandSampler;
 use standin_model::draws::Draws;
@@ -45,8 +45,12 @@ impl Ord for Key {
 /// time of its own.
 struct Running<'m> {
     model: &'m LayeredModel,
+    law: CoreLaw,
     now: f64,
     in_service: u32,
+    composition: Composition,
+    /// Stretch at the cores of the composition.
+    stretches: CoreStretches,
     virtual_time: Vec<f64>,
     served: Vec<BinaryHeap<Reverse<(Key, usize)>>>,
     waiting: VecDeque<(usize, usize, f64)>,
@@ -54,13 +58,28 @@ struct Running<'m> {
 
 impl<'m> Running<'m> {
     fn new(model: &'m LayeredModel) -> Self {
-        let operations = model.slowdowns.len();
-        let served = (0..operations).map(|_| BinaryHeap::new()).collect();
-        Self { model, now: 0.0, in_service: 0, virtual_time: vec![0.0; operations], served, waiting: VecDeque::new() }
+        let operations = model.cpu_shares.len();
+        Self {
+            model,
+            law: CoreLaw::new(model.cores, &model.cpu_shares),
+            now: 0.0,
+            in_service: 0,
+            composition: [0; MAX_GROUPS],
+            stretches: [1.0; MAX_GROUPS],
+            virtual_time: vec![0.0; operations],
+            served: (0..operations).map(|_| BinaryHeap::new()).collect(),
+            waiting: VecDeque::new(),
+        }
     }
 
     fn rate(&self, operation: usize) -> f64 {
-        1.0 / (1.0 + self.model.slowdowns[operation] * (crowding(self.in_service, self.model.cores) - 1.0))
+        1.0 / stretch(self.model.cpu_shares[operation], self.stretches[self.law.group(operation as u32)])
+    }
+
+    fn change_composition(&mut self, operation: usize, change: impl Fn(u16) -> u16) {
+        let count = &mut self.composition[self.law.group(operation as u32)];
+        *count = change(*count);
+        self.stretches = self.law.at(self.composition);
     }
 
     fn enter(&mut self, call: usize, operation: usize, demand: f64) {
@@ -68,6 +87,7 @@ impl<'m> Running<'m> {
             self.waiting.push_back((call, operation, demand));
         } else {
             self.in_service += 1;
+            self.change_composition(operation, |count| count.saturating_add(1));
             self.served[operation].push(Reverse((Key(self.virtual_time[operation] + demand), call)));
         }
     }
@@ -85,6 +105,7 @@ impl<'m> Running<'m> {
                 finishes[call] = self.now;
             }
             self.in_service -= 1;
+            self.change_composition(operation, |count| count.saturating_sub(1));
             if let Some((call, operation, demand)) = self.waiting.pop_front() {
                 self.enter(call, operation, demand);
             }
@@ -109,8 +130,8 @@ mod tests {
 
     use super::*;
     use crate::fit::prepare::trace::{Observation, Trace};
+    use crate::fit::search::layered::cpu_shares;
     use crate::fit::search::layered::inversion::PoolInversion;
-    use crate::fit::search::layered::slowdown;
     use standin_model::station::{Capacity, Contention, Queue, SimTime, Work, simulate};
 
     /// Returns 3,000 calls of three operations that demand 1 to 8 ms.
@@ -129,7 +150,7 @@ mod tests {
     #[test]
     fn a_run_is_that_of_the_station_and_is_inverted_exactly() {
         for (workers, cores) in [(Some(5), 2), (Some(4), 1), (None, 3)] {
-            let model = LayeredModel { workers, cores, outside: 300_000.0, slowdowns: vec![0.0, 0.35, 1.0] };
+            let model = LayeredModel { workers, cores, outside: 300_000.0, cpu_shares: vec![0.0, 0.35, 1.0] };
             let mut work = workload();
             let latencies: Vec<f64> = work.finishes.iter().zip(&work.arrivals).map(|(to, from)| to - from).collect();
             let pools = DemandSampler::new(&work, &latencies, |_| true);
@@ -142,7 +163,7 @@ mod tests {
                 queue: Queue::Unbounded,
             };
             let calls = (0..work.len()).map(|call| {
-                let contention = Contention::Slowdown(model.slowdowns[work.operations[call] as usize]);
+                let contention = Contention::Cpu(model.cpu_shares[work.operations[call] as usize]);
                 let demand = Duration::from_nanos(drawn[call] as u64);
                 (SimTime::from_nanos((work.arrivals[call] + model.outside) as u64), Work { demand, contention })
             });
@@ -156,7 +177,7 @@ mod tests {
             work.by_finish
                 .sort_by(|one, other| work.finishes[*one as usize].total_cmp(&work.finishes[*other as usize]));
             let inversion = PoolInversion::new(&work, workers, model.outside);
-            for (found, demand) in slowdown::demands(&inversion, &model, &work).iter().zip(&drawn) {
+            for (found, demand) in cpu_shares::demands(&inversion, &model, &work).iter().zip(&drawn) {
                 assert!((found - demand).abs() < 100.0, "{workers:?} {cores}: {found} {demand}");
             }
         }

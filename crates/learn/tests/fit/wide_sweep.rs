@@ -1,0 +1,148 @@
+//! The whole family of pools above shared cores: which structure is found, and how far predictions
+//! at 80 to 90 % of the capacity are off.
+//!
+//! ```sh
+//! cargo test -p standin-learn --test fit wide_sweep -- --ignored --nocapture
+//! ```
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use standin_learn::fit::Fitted;
+
+use super::layered::Layers;
+use super::reference_simulation::{Kind, Station, Truth, poisson};
+use super::{predict, quantiles, tape_file};
+
+/// Number of workers that stands for no pool.
+const NO_POOL: usize = 1_000;
+
+/// Returns the services with these properties: pools, cores, CPU shares, and means of a log-normal
+/// time outside.
+fn family(pools: &[usize], cores: &[usize], shares: &[f64], outside: &[f64], cv: f64) -> Vec<Layers> {
+    let mut services = Vec::new();
+    for pool in pools {
+        for count in cores.iter().filter(|count| *count <= pool) {
+            for share in shares {
+                for outside in outside {
+                    // operations differ: the second has less CPU
+                    services.push(Layers::new(*pool, *count, [*share, share * 0.7, *share], cv, *outside));
+                }
+            }
+        }
+    }
+    services
+}
+
+/// Fits all services, prints a table, and returns the share of cells within 20 % or the noise.
+fn measure(services: &[Layers], calls: usize, first_seed: u64, load: f64) -> f64 {
+    let (next, right, all) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(service) = services.get(number) else { break };
+            let trace = service.recording(&[0.2, 0.4, 0.6], calls, first_seed + number as u64);
+            let started = Instant::now();
+            let fitted = Fitted::new("service", &[trace]).expect("enough calls");
+            let seconds = started.elapsed().as_secs_f64();
+            let cells = service.cells(&fitted, load);
+            let own = cells.iter().filter(|cell| cell.is_right()).count();
+            right.fetch_add(own, Ordering::Relaxed);
+            all.fetch_add(cells.len(), Ordering::Relaxed);
+            let mut line = format!("{:<28} {seconds:>5.1} s {own}/{}", service.name(), cells.len());
+            let shares: Vec<_> = fitted.operations.iter().filter_map(|operation| operation.cpu).collect();
+            let _ = write!(
+                line,
+                "  {:?} {:?} on {:?} {shares:.2?} outside {:.1?} effect {:.3} ",
+                fitted.discipline,
+                fitted.workers,
+                fitted.cores,
+                fitted.operations[0].outside.as_ref().map_or(fitted.outside, |_| std::time::Duration::MAX),
+                fitted.effect
+            );
+            for cell in &cells {
+                let _ = write!(line, " {:+.0}({:.0})", cell.error * 100.0, cell.noise * 100.0);
+            }
+            let doubt = if fitted.is_unexplained() { " unexplained" } else { "" };
+            eprintln!("{line}{doubt}");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    let (right, all) = (right.into_inner(), all.into_inner());
+    eprintln!("{right} of {all} cells");
+    right as f64 / all as f64
+}
+
+#[test]
+#[ignore = "measures for minutes"]
+fn wide_sweep() {
+    let services = family(&[3, 4, 6, 8, NO_POOL], &[1, 2], &[0.3, 0.6, 0.9], &[0.0, 0.001], 0.6);
+    let share = measure(&services, 10_000, 40, 0.85);
+    assert!(share >= 0.85, "{share}");
+}
+
+/// Other seeds, shares, pools and variation, which nothing was adjusted to.
+#[test]
+#[ignore = "measures for minutes"]
+fn wide_sweep_of_services_kept_back() {
+    let services = family(&[2, 5, 7, NO_POOL], &[1, 2], &[0.45, 0.75], &[0.0, 0.002], 0.9);
+    let share = measure(&services, 10_000, 9_000, 0.85);
+    assert!(share >= 0.85, "{share}");
+}
+
+/// Fits each tape of a folder (`STANDIN_TAPES/NAME/tape.jsonl`), and predicts the quantiles of all
+/// calls at the rates, in calls a second, that `STANDIN_TAPES/NAME/rates` lists.
+///
+/// ```sh
+/// STANDIN_TAPES=tapes cargo test -p standin-learn --test fit tapes_of_a_folder -- --ignored --nocapture
+/// ```
+#[test]
+#[ignore = "needs tapes"]
+fn tapes_of_a_folder() {
+    let folder = std::env::var("STANDIN_TAPES").expect("STANDIN_TAPES names a folder");
+    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    for path in names {
+        let trace = tape_file::read(&path.join("tape.jsonl"));
+        let started = Instant::now();
+        let calls = trace.calls.len();
+        let mut shares = vec![0.0; trace.operations.len()];
+        for call in &trace.calls {
+            shares[call.operation as usize] += 1.0 / calls as f64;
+        }
+        let names: Vec<String> = trace.operations.clone();
+        eprintln!("== {}: {calls} calls", path.display());
+        let fitted = match Fitted::new("service", &[trace]) {
+            Ok(fitted) => fitted,
+            Err(error) => {
+                eprintln!("{error}");
+                continue;
+            }
+        };
+        eprintln!("{:.1} s\n{fitted}", started.elapsed().as_secs_f64());
+        let kinds =
+            names.iter().zip(&shares).filter(|(name, _)| fitted.operations.iter().any(|one| one.name == **name));
+        let kinds: Vec<Kind> = kinds
+            .map(|(name, share)| Kind { name: String::leak(name.clone()), share: *share, mean: 0.01, cv: 0.0 })
+            .collect();
+        let truth = Truth { station: Station::Unlimited, kinds, outside: 0.0, jitter: 0.0 };
+        let rates = std::fs::read_to_string(path.join("rates")).unwrap_or_default();
+        for rate in rates.split_whitespace().filter_map(|rate| rate.parse::<f64>().ok()) {
+            let runs = (0..5).map(|seed| {
+                let mut rng = StdRng::seed_from_u64(seed);
+                let arrivals = poisson(&[rate], (rate * 20.0) as usize, seed);
+                let (kinds, _) = truth.demands(arrivals.len(), &mut rng);
+                quantiles(predict(&fitted, &truth, &arrivals, &kinds, &mut rng))
+            });
+            let runs: Vec<[f64; 4]> = runs.collect();
+            let mean = |place: usize| runs.iter().map(|run| run[place] * 1e3).sum::<f64>() / runs.len() as f64;
+            eprintln!("  at {rate}/s: p50 {:.1} p95 {:.1} p99 {:.1} ms", mean(0), mean(2), mean(3));
+        }
+    }
+}
