@@ -35,8 +35,7 @@ fn in_stub(stub: &Arc<Stub>) -> Vec<Defect> {
 /// Returns true for numbers such as 4000 0000 0000 0002, which payment providers publish for tests:
 /// no real card has so many zeros.
 fn is_made_up(secret: &[u8]) -> bool {
-    secret.iter().all(|byte| !byte.is_ascii_alphabetic())
-        && secret.split(|byte| *byte == b'0').count() > MADE_UP_ZEROS
+    secret.iter().all(|byte| !byte.is_ascii_alphabetic()) && secret.split(|byte| *byte == b'0').count() > MADE_UP_ZEROS
 }
 
 /// Number of zeros from which a card number is made up.
