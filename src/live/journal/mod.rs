@@ -4,8 +4,8 @@
 //! A request is copied to the chunk of its worker before the first byte of its response is sent,
 //! without an allocation, without a lock that another worker holds, and without keeping a read
 //! buffer alive. Full chunks are shared with readers; the oldest are dropped when the limit is
-//! reached. Entries beyond a maximum number are hidden at once. The counters of the metrics are exact; the journal reports how many entries were
-//! evicted.
+//! reached. Entries beyond a maximum number are hidden at once. The counters of the metrics are
+//! exact; the journal reports how many entries were evicted.
 
 mod answer_info;
 mod chunk;

@@ -31,8 +31,8 @@ pub struct WriteSummary {
     pub removed: Vec<PathBuf>,
 }
 
-/// Writes a draft from tapes into the stub folder `root`. With `prune`, drafts that the tapes do not
-/// give any more and that nobody edited are removed.
+/// Writes a draft from tapes into the stub folder `root`. With `prune`, drafts that the tapes do
+/// not give any more and that nobody edited are removed.
 pub fn write(draft: &StubDraft, root: &Path, prune: bool) -> io::Result<WriteSummary> {
     write_files(&draft.mappings, root, RECORDED_FOLDER, prune)
 }

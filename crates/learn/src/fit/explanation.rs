@@ -118,7 +118,8 @@ impl Explanation {
         let has_queue = self.chosen.model.discipline != QueueDiscipline::Unlimited;
         let split = prepared.split.as_ref().filter(|_| has_queue)?;
         let is_open = rules::suggests_more_parameters(&self.findings, self.chosen, ranking);
-        // shared cores look much like shared workers; what is left of stalls looks like shared cores
+        // shared cores look much like shared workers; what is left of stalls looks like shared
+        // cores
         let may_be_cores = self.chosen.model.discipline == QueueDiscipline::Sharing
             && !self.is_light_load
             && prepared.stalls.is_none();

@@ -9,9 +9,9 @@
 //! calls.
 //!
 //! Let B be the number of calls that would be at the cores if each were there with probability p,
-//! independently of the others, and f(B) the product of max(1, i / k) for i = 1 … B, on k cores. For
-//! a set S of calls the normalisation constant is G(S) = E f(B), and the stretch of one of them is
-//! G(S) / G(S without it).
+//! independently of the others, and f(B) the product of max(1, i / k) for i = 1 … B, on k cores.
+//! For a set S of calls the normalisation constant is G(S) = E f(B), and the stretch of one of them
+//! is G(S) / G(S without it).
 //!
 //! f(j) is the j-th moment of a positive measure, but for a factor and for j < k. So G is the
 //! integral of a product over the calls (McKenna and Mitra, JACM 1982), which a Gauss-Laguerre

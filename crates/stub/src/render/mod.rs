@@ -199,7 +199,8 @@ impl ResponseDefinition {
         reply
     }
 
-    /// Returns whether a reply is compressed: the client accepts gzip, and the stub sets no coding itself.
+    /// Returns whether a reply is compressed: the client accepts gzip, and the stub sets no coding
+    /// itself.
     fn zips(&self, reply: &Reply, call: &Call) -> bool {
         self.compresses
             && accepts_gzip(call)

@@ -66,7 +66,8 @@ fn seen(answer: &Answer) -> (u16, String, Vec<(String, String)>, Vec<u8>) {
         Ok(text) => TIME.replace_all(&text, "TIME").into_owned().into_bytes(),
         Err(bytes) => bytes.into_bytes(),
     };
-    // the order of different headers has no meaning (RFC 9110, section 5.3), and a template changes it
+    // the order of different headers has no meaning (RFC 9110, section 5.3), and a template changes
+    // it
     let mut headers: Vec<_> = headers.cloned().collect();
     headers.sort_by(|(one, _), (other, _)| one.cmp(other));
     (answer.status, answer.reason.clone(), headers, body)

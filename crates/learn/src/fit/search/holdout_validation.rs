@@ -262,8 +262,8 @@ fn quantiles(mut values: Vec<f64>) -> [f64; 4] {
 const MIN_COMPARED_CALLS: usize = 50;
 /// Minimum difference of mean errors by which a prediction overrules the effect size.
 pub(crate) const MIN_IMPROVEMENT: f64 = 0.02;
-/// Mean error of the held-out load above which a model fails: absolute, well below the error of 20 %
-/// that predictions claim, and as a multiple of the noise. In simulations of true models the
+/// Mean error of the held-out load above which a model fails: absolute, well below the error of
+/// 20 % that predictions claim, and as a multiple of the noise. In simulations of true models the
 /// error reached 1.9 times the noise; on recordings of a service whose demands fall with its load,
 /// which are otherwise explained, 10 %.
 const MAX_ERROR: f64 = 0.13;

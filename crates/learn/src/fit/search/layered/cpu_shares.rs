@@ -80,8 +80,8 @@ struct ShareEstimate {
     error: f64,
 }
 
-/// The shares of all operations: a random-effects model (DerSimonian and Laird, *Controlled Clinical
-/// Trials* 7, 1986).
+/// The shares of all operations: a random-effects model (DerSimonian and Laird, *Controlled
+/// Clinical Trials* 7, 1986).
 #[derive(Clone, Copy, Debug)]
 struct SharePopulation {
     mean: f64,
@@ -169,8 +169,8 @@ fn rank_correlation(values: &[f64], demands: &[f64]) -> f64 {
     if squares > 0.0 && rank_squares > 0.0 { covariance / (squares * rank_squares).sqrt() } else { 0.0 }
 }
 
-/// CPU shares that are tried, ascending; between them is interpolated. The last one is beyond what a
-/// core can do, so that a step may go too far.
+/// CPU shares that are tried, ascending; between them is interpolated. The last one is beyond what
+/// a core can do, so that a step may go too far.
 const SHARES: &[f64] = &[
     0.0, 0.02, 0.04, 0.07, 0.1, 0.14, 0.18, 0.23, 0.28, 0.34, 0.4, 0.47, 0.55, 0.63, 0.72, 0.81, 0.9, 1.0, 1.2, 1.5,
     2.0,

@@ -3,10 +3,10 @@
 //! processes that share a core are such services; `unlimited`, `fifo` and `sharing` are the special
 //! cases without a pool or without CPU.
 //!
-//! Both steps are inverted without an assumption on distributions (`inversion`). The CPU share of an
-//! operation is the one under which its demands do not depend on how many calls are in service
-//! (`cpu_shares`). Pools and cores are compared by effect size, as single stations
-//! are, and by the simulated prediction of the highest load (`search`).
+//! Both steps are inverted without an assumption on distributions (`inversion`). The CPU share of
+//! an operation is the one under which its demands do not depend on how many calls are in service
+//! (`cpu_shares`). Pools and cores are compared by effect size, as single stations are, and by the
+//! simulated prediction of the highest load (`search`).
 
 mod core_law;
 mod cpu_shares;

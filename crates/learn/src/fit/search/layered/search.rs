@@ -68,8 +68,8 @@ impl LayeredFit {
         Some(Self { demands: cpu_shares::demands(&inversion, &fit.model, work), ..fit })
     }
 
-    /// Returns true if the layered queue should replace a single station that leaves something open,
-    /// with this error at the held-out load.
+    /// Returns true if the layered queue should replace a single station that leaves something
+    /// open, with this error at the held-out load.
     pub(crate) fn is_better(&self, single: ScoredModel, error: HeldOutError, tolerance: f64) -> bool {
         let is_clear = self.has_clear_gain(single, tolerance) && !error.is_clearly_better(self.error);
         is_clear || (self.effect < single.effect + tolerance && self.error.is_clearly_better(error))
@@ -167,8 +167,8 @@ struct Chosen {
     others: Vec<String>,
 }
 
-/// Chooses among members that the effect size hardly separates: the one with the least sum of effect
-/// size and error at the held-out load, each in units of its noise.
+/// Chooses among members that the effect size hardly separates: the one with the least sum of
+/// effect size and error at the held-out load, each in units of its noise.
 fn choose(scene: &Scene<'_>, mut members: Vec<Member>, split: &HoldoutSplit, tolerance: f64) -> Option<Chosen> {
     members.sort_by(|one, other| one.effect.total_cmp(&other.effect));
     let best = members.first()?.effect;
