@@ -173,7 +173,7 @@ function drawFlags(section, audit) {
       : h(
           "p",
           {},
-          `In ${count(audit.flagged)} of ${count(audit.windows)} seconds standin was itself the bottleneck. Leave them out of what you measure.`,
+          "In the flagged seconds standin was itself the bottleneck. Leave them out of what you measure.",
         );
   replace(section, h("h2", {}, "Audit"), verdict, h("ul", { class: "flags" }, ...listed));
 }
