@@ -26,7 +26,7 @@ pub struct Asked<'a> {
     /// Whether cargo runs it as a bench.
     pub bench: bool,
     pub json: bool,
-    /// Whether a broken limit is reported without failing.
+    /// True if a broken limit is reported without failing.
     pub no_limits: bool,
 }
 

@@ -178,7 +178,7 @@ impl FromArgs {
     }
 }
 
-/// Where stubs from descriptions lie below `mappings/`.
+/// Folder of stubs from descriptions, below `mappings/`.
 const OPENAPI_FOLDER: &str = "openapi";
 
 const EXAMPLES: &str = "\

@@ -175,5 +175,5 @@ const MAX_FILLED_BYTES: usize = 16 << 20;
 const NOT_IN_TARGETS: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'\\').add(b'^');
 
-/// The same characters, of a target that has no escapes.
+/// Characters that are escaped in a target that has no escapes.
 const NOT_IN_TARGETS_PLAIN: &AsciiSet = &NOT_IN_TARGETS.add(b'%');

@@ -25,7 +25,7 @@ pub(super) struct CallGroup {
 #[derive(Clone)]
 pub(super) struct SeenAnswer {
     pub(super) calls: u64,
-    /// When it was given last, counted in calls.
+    /// Number of the call to which it was given last, counted over all tapes.
     pub(super) last: u64,
     pub(super) response: ExchangeResponse,
     /// The tape that it was last seen on.
@@ -44,9 +44,9 @@ pub(super) struct Observation {
     pub(super) body: Option<BodyRef>,
     pub(super) url: Rc<str>,
     pub(super) tape: usize,
-    /// Its number, counted in calls of all tapes.
+    /// Number of the call, counted over all tapes.
     pub(super) number: u64,
-    /// Its time in milliseconds since 1970.
+    /// Time of the call in milliseconds since 1970.
     pub(super) at_ms: i64,
 }
 

@@ -58,7 +58,7 @@ pub enum LeftOut {
     NamesTarget,
     /// Told apart by headers.
     ByHeader,
-    /// The same call got different answers in a stable order.
+    /// A call that was repeated got different answers in a stable order.
     Sequence,
     /// Fields of the request whose values are for one call only.
     VolatileField,

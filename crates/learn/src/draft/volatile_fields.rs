@@ -172,10 +172,11 @@ const HINTS: &[&str] = &[
     "ts",
 ];
 
-/// Difference between a time in a request and the time of the call.
+/// Maximum difference between a time in a request and the time of the call, in milliseconds.
 const TIME_MS: i64 = 300_000;
 
-/// The same for a field whose name says that it is the time of the call: clocks are wrong by days.
+/// Maximum difference for a field whose name says that it is the time of the call, in milliseconds:
+/// clocks are wrong by days.
 const HINTED_TIME_MS: i64 = 7 * 86_400_000;
 
 #[cfg(test)]

@@ -199,5 +199,5 @@ fn take_hash(mapping: &mut Map<String, Value>) -> Option<String> {
     draft.shift_remove("hash")?.as_str().map(str::to_owned)
 }
 
-/// Where drafts from tapes lie below `mappings/`.
+/// Folder of drafts from tapes, below `mappings/`.
 pub const RECORDED_FOLDER: &str = "recorded";

@@ -48,7 +48,7 @@ pub struct OpenApiOptions {
 pub struct OpenApiStubs {
     /// The mapping files, one for each operation.
     pub mappings: Vec<DraftMappingFile>,
-    /// What was made, and of what.
+    /// Counts of what was made, and of what.
     pub report: OpenApiReport,
     /// Defects of the description.
     pub defects: Vec<Defect>,

@@ -28,7 +28,7 @@ impl Precedence {
     }
 }
 
-/// What a client asks for.
+/// Preference of a client.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preference {
     /// Texts that ask for the response, such as `404`.

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use standin_stub::source::Node;
 use standin_text::counted;
 
-/// What was made of a description.
+/// Report of what was made of a description.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenApiReport {
     /// Title and version of the description.

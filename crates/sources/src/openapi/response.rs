@@ -13,7 +13,7 @@ pub(super) struct Response<'d> {
     /// Key in the description: `200`, `4XX` or `default`.
     pub(super) key: &'d str,
     pub(super) status: u16,
-    /// What it answers, the first by default.
+    /// Answers of the response, the default one first.
     pub(super) answers: Vec<Answer>,
 }
 

@@ -37,7 +37,7 @@ struct Definition {
     refers_to: Vec<String>,
 }
 
-/// What one schema is rewritten with.
+/// Context in which a schema is rewritten.
 struct Rewriting<'b, 'd, 'r> {
     bundler: &'b mut SchemaBundler,
     references: &'b mut References<'d>,

@@ -10,7 +10,7 @@ use super::super::service::Heard;
 /// The state of the service.
 #[derive(Default)]
 pub(super) struct Api {
-    /// How often each job was asked for.
+    /// Number of requests for each job.
     polls: Mutex<HashMap<String, usize>>,
     cart: Mutex<Vec<String>>,
 }

@@ -19,7 +19,7 @@ use crate::render::settings::SystemKeys;
 use standin_dialect::PathTemplate;
 use standin_dialect::java_text::sort_as_hash_map;
 
-/// What the templates of a stub see besides the request.
+/// Values that the templates of a stub see besides the request.
 #[derive(Debug)]
 pub(crate) struct TemplateContext {
     /// The `transformerParameters` of the stub, or the parameters of the webhook.
