@@ -14,6 +14,7 @@ mod download;
 mod forward;
 mod header_block;
 mod in_flight;
+mod tape_statistics;
 mod tape_writer;
 mod upload;
 

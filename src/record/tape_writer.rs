@@ -5,8 +5,6 @@
 //! accepts writes again, and the gap is marked on it. An exchange is written within a second; a
 //! longer delay is logged.
 
-use std::collections::HashSet;
-use std::hash::BuildHasher as _;
 use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -14,17 +12,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use hyper::ext::ReasonPhrase;
 
 use super::capture::BodyCapture;
 use super::header_block::HeaderBlock;
+use super::tape_statistics::TapeStatistics;
 use crate::locks::LockUnpoisoned as _;
 use crate::panics::{self, Panics, Part};
 use standin_tape::exchange::{BodyRef, Exchange, ExchangeFailure, ExchangeRequest, ExchangeResponse, ExchangeTimes};
-use standin_tape::operations::OperationTree;
 use standin_tape::{PlainMessage, RedactedMessage, Redactor, TapeGap, TapeWriter};
 
 /// An exchange before redaction, with its secrets.
@@ -100,12 +97,7 @@ impl TapeWriterThread {
             gap: None,
             is_lagging: false,
             undecodable_bodies: 0,
-            latency_us: Histogram::new_with_max(MAX_LATENCY_US, 3).expect("three digits are fine"),
-            targets: Vec::new(),
-            target_hashes: HashSet::new(),
-            hasher: foldhash::fast::RandomState::default(),
-            operations: 0,
-            grouped_targets: 0,
+            statistics: TapeStatistics::new(),
         };
         let thread = thread::Builder::new().name("standin-tape".to_owned()).spawn(move || {
             let mut ended = Ok(());
@@ -168,15 +160,7 @@ struct TapeWriterTask {
     /// True if the lag was logged.
     is_lagging: bool,
     undecodable_bodies: u64,
-    /// Latencies in microseconds.
-    latency_us: Histogram<u64>,
-    /// Distinct methods and paths.
-    targets: Vec<(String, String)>,
-    target_hashes: HashSet<u64>,
-    hasher: foldhash::fast::RandomState,
-    operations: usize,
-    /// Number of targets when the operations were counted.
-    grouped_targets: usize,
+    statistics: TapeStatistics,
 }
 
 impl TapeWriterTask {
@@ -197,9 +181,7 @@ impl TapeWriterTask {
             if ending || Instant::now() >= next_flush {
                 self.flush();
                 next_flush = Instant::now() + FLUSH_INTERVAL;
-                if self.targets.len() > self.grouped_targets {
-                    (self.operations, self.grouped_targets) = (self.count_operations(), self.targets.len());
-                }
+                self.statistics.group_targets();
                 self.publish();
             }
             if ending {
@@ -338,7 +320,11 @@ impl TapeWriterTask {
             in_flight: record.in_flight,
             reused: record.reused,
         })?;
-        self.count(record);
+        let latency = match (&record.failure, record.times.sent, record.times.last_byte) {
+            (None, Some(sent), Some(end)) => Some(Duration::from_nanos(end.saturating_sub(sent))),
+            _ => None,
+        };
+        self.statistics.count(record.method.as_str(), record.url.path(), latency);
         Ok(())
     }
 
@@ -359,26 +345,10 @@ impl TapeWriterTask {
         }
     }
 
-    fn count(&mut self, record: &RecordedCall) {
-        if let (None, Some(sent), Some(end)) = (&record.failure, record.times.sent, record.times.last_byte) {
-            self.latency_us.saturating_record(end.saturating_sub(sent) / 1_000);
-        }
-        let (method, path) = (record.method.as_str(), record.url.path());
-        if self.targets.len() < MAX_TARGETS && self.target_hashes.insert(self.hasher.hash_one((method, path))) {
-            self.targets.push((method.to_owned(), path.to_owned()));
-        }
-    }
-
-    fn count_operations(&self) -> usize {
-        let calls = || self.targets.iter().map(|(method, path)| (method.as_str(), path.as_str()));
-        let operations = OperationTree::learn(calls());
-        calls().map(|(method, path)| operations.name(method, path)).collect::<HashSet<_>>().len()
-    }
     fn publish(&self) {
-        let at = |quantile| Duration::from_micros(self.latency_us.value_at_quantile(quantile));
         let mut progress = self.queue.progress.lock_unpoisoned();
-        progress.operations = self.operations;
-        progress.latency_p50_p99 = (!self.latency_us.is_empty()).then(|| (at(0.5), at(0.99)));
+        progress.operations = self.statistics.operations();
+        progress.latency_p50_p99 = self.statistics.latency_p50_p99();
         progress.undecodable_bodies = self.undecodable_bodies;
         progress.forgotten_secrets = self.redactor.forgotten_count();
     }
@@ -395,9 +365,3 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Lag from which on a warning is logged: exchanges are promised to be written within a second.
 const MAX_LAG: Duration = Duration::from_secs(1);
-
-/// Largest latency of the histogram, in microseconds (a day). Longer ones count as a day.
-const MAX_LATENCY_US: u64 = 86_400_000_000;
-
-/// Maximum number of distinct methods and paths by which operations are counted while recording.
-const MAX_TARGETS: usize = 20_000;

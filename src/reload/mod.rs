@@ -5,6 +5,7 @@
 //! the old ones.
 
 mod folder_watch;
+mod inbox;
 mod merge;
 mod status;
 mod thread;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
-use super::folder_watch::{ChangeNotifier, FolderWatch};
+use super::folder_watch::FolderWatch;
+use super::inbox::ReloadInbox;
 use super::status::ThreadHealth;
 use super::{OnStatus, Reload, ReloadMessage, ReloadStatus, WatchMode, WatchedStubs};
 use crate::live::ServiceState;
@@ -19,9 +20,8 @@ use standin_stub::file_listing::FileListing;
 /// The reloading thread's state.
 pub(super) struct Reloader {
     sets: Vec<WatchedStubs>,
-    notifier: ChangeNotifier,
+    inbox: ReloadInbox,
     watch: Option<FolderWatch>,
-    receiver: Receiver<ReloadMessage>,
     status: Arc<ArcSwap<ReloadStatus>>,
     health: Arc<ThreadHealth>,
     on_status: OnStatus,
@@ -29,10 +29,8 @@ pub(super) struct Reloader {
     retired: Vec<Arc<Catalog>>,
     /// Duration of the last scan.
     scan_duration: Duration,
-    /// ReloadMessage that arrived while the folder wait_until_settled.
-    deferred: Option<ReloadMessage>,
     panics: Arc<Panics>,
-    /// True if a panic has report_panic a reload, so that the next one reads everything again.
+    /// True if a panic has interrupted a reload, so that the next one reads everything again.
     is_interrupted: bool,
 }
 
@@ -51,15 +49,13 @@ impl Reloader {
     ) -> Self {
         Self {
             sets,
-            notifier: ChangeNotifier::new(reload.sender.clone()),
+            inbox: ReloadInbox::new(reload.sender.clone(), receiver),
             watch: None,
-            receiver,
             status: Arc::clone(&reload.status),
             health: Arc::clone(&reload.health),
             on_status,
             retired: Vec::new(),
             scan_duration: Duration::ZERO,
-            deferred: None,
             panics,
             is_interrupted: false,
         }
@@ -81,11 +77,7 @@ impl Reloader {
             panics::planted("reload-thread");
             let wait = if watches { next_scan.saturating_duration_since(Instant::now()) } else { IDLE_WAIT };
             let wait = if self.retired.is_empty() { wait } else { wait.min(RETIRED_POLL) };
-            let message = match self.deferred.take() {
-                Some(message) => Ok(message),
-                None => self.receiver.recv_timeout(wait),
-            };
-            match message {
+            match self.inbox.next(wait) {
                 Ok(ReloadMessage::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(ReloadMessage::Request { reset, answer }) => {
                     self.run_task(|reloader| reloader.handle_request(reset.as_ref()));
@@ -93,7 +85,6 @@ impl Reloader {
                     let _ = answer.send(self.status.load_full());
                 }
                 Ok(ReloadMessage::FilesChanged) => {
-                    self.notifier.rearm();
                     self.run_task(|reloader| reloader.scan(true));
                 }
                 Err(RecvTimeoutError::Timeout) if watches && Instant::now() >= next_scan => {
@@ -149,7 +140,7 @@ impl Reloader {
     }
 
     fn start_watch(&mut self) {
-        match FolderWatch::new(self.notifier.clone()) {
+        match FolderWatch::new(self.inbox.notifier().clone()) {
             Ok(watch) => {
                 self.watch = Some(watch);
                 self.set_watch_mode(WatchMode::Events);
@@ -163,7 +154,7 @@ impl Reloader {
     fn watch_folders(&mut self) {
         let Some(watch) = &mut self.watch else { return };
         let folders = self.sets.iter().flat_map(WatchedStubs::folders);
-        if let Err(error) = watch.watch_folders(folders, &self.notifier) {
+        if let Err(error) = watch.watch_folders(folders, self.inbox.notifier()) {
             self.watch = None;
             self.fall_back_to_polling(&error);
         }
@@ -230,13 +221,13 @@ impl Reloader {
         let mut waits_for_broken_files = true;
         loop {
             self.read(listings);
-            if begun.elapsed() > MAX_SETTLING * 3 || self.deferred.is_some() {
+            if begun.elapsed() > MAX_SETTLING * 3 || self.inbox.has_deferred() {
                 break;
             }
             // an editor may not have finished writing a file
             if waits_for_broken_files && self.has_errors() && self.sets.iter().any(WatchedStubs::has_changed) {
                 waits_for_broken_files = false;
-                self.wait_for_quiet(BROKEN_FILE_GRACE);
+                self.inbox.wait_for_quiet(BROKEN_FILE_GRACE);
             }
             // a file that changed while it was read may have been read in part
             listings = self.list_files();
@@ -287,34 +278,14 @@ impl Reloader {
     fn wait_until_settled(&mut self, mut listings: Listings) -> Listings {
         let begun = Instant::now();
         loop {
-            let is_quiet = self.wait_for_quiet(QUIET_PERIOD);
+            let is_quiet = self.inbox.wait_for_quiet(QUIET_PERIOD);
             self.watch_folders();
             let now = self.list_files();
-            if is_quiet && now == listings || begun.elapsed() > MAX_SETTLING || self.deferred.is_some() {
+            if is_quiet && now == listings || begun.elapsed() > MAX_SETTLING || self.inbox.has_deferred() {
                 return now;
             }
             listings = now;
         }
-    }
-
-    /// Waits for `time`; returns true if no event arrived meanwhile. A request ends the wait and is
-    /// handled afterwards.
-    fn wait_for_quiet(&mut self, time: Duration) -> bool {
-        let end = Instant::now() + time;
-        let mut is_quiet = true;
-        while self.deferred.is_none() {
-            match self.receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(ReloadMessage::FilesChanged) => {
-                    self.notifier.rearm();
-                    is_quiet = false;
-                    // bounds the rate of notifications in a flood of events
-                    std::thread::sleep(EVENT_PAUSE);
-                }
-                Ok(message) => self.deferred = Some(message),
-                Err(_) => break,
-            }
-        }
-        is_quiet
     }
 
     /// Serves the files that were read, reports those that have errors, and updates the status.
@@ -388,9 +359,6 @@ const MAX_SETTLING: Duration = Duration::from_secs(1);
 
 /// Time for a program to finish writing a file before its errors are reported.
 const BROKEN_FILE_GRACE: Duration = Duration::from_millis(200);
-
-/// Pause after an event, during which further events are merged into one.
-const EVENT_PAUSE: Duration = Duration::from_millis(5);
 
 /// Interval at which replaced catalogs are checked for remaining readers.
 const RETIRED_POLL: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::StartError;
+use super::start_error::StartError;
 use crate::config::{Config, Listener};
 use crate::live::journal::Journal;
 use crate::reload::WatchedStubs;

@@ -9,42 +9,39 @@ mod control;
 mod handle;
 mod listener_plan;
 mod maintenance;
+mod shared_parts;
+mod start_error;
+mod threads;
 mod worker;
 
-use std::fmt;
-use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
-use self::accept::AcceptThread;
-use self::admin_listener::{ADMIN_CONNECTIONS, AdminListener};
+use self::admin_listener::AdminListener;
 use self::control::ControlThread;
 pub use self::handle::Handle;
 use self::listener_plan::ListenerPlan;
+use self::shared_parts::SharedParts;
+pub use self::start_error::StartError;
+use self::threads::{run, spawn};
 use self::worker::{Served, Worker};
 use crate::admin::{self, AdminRequest};
-use crate::admin::{ControlPlane, EventStreams, Recording, ServerStats};
 use crate::answer::misses;
-use crate::audit::Audit;
 use crate::config::{Config, Listener};
-use crate::listen::{self, Accepted, Connections, tls};
+use crate::listen::{self, Accepted, tls};
 use crate::live::ServiceState;
 use crate::offload::Offload;
-use crate::panics::Panics;
 use crate::proxy::ProxyClient;
-use crate::record::{ForwardRule, Recorder};
+use crate::record::ForwardRule;
 use crate::reload::{self, OnStatus, Reload, ReloadStatus, WatchedStubs};
-use crate::request_log::RequestLog;
-use crate::shutdown::{Drain, DrainGuard};
-use crate::webhooks::{self, WebhookCounts, WebhookSender, WebhookSettings};
+use crate::shutdown::Drain;
+use crate::webhooks::{self, WebhookSender, WebhookSettings};
 use standin_stub::defect::Defect;
-use standin_stub::memory::MemoryBudget;
 
 /// A server whose sockets are bound and whose stubs are loaded, before its first request.
 pub struct Server {
@@ -81,59 +78,6 @@ pub struct Address {
     pub left_out: usize,
     /// Name of the active performance profile.
     pub profile: Option<String>,
-}
-
-/// Error of starting a server.
-#[derive(Debug)]
-pub enum StartError {
-    /// A socket cannot be bound.
-    Bind {
-        /// URL of the listener.
-        listener: String,
-        /// Error of the operating system.
-        source: io::Error,
-    },
-    /// The configuration contradicts itself or the folder. The text says how to correct it.
-    Config(String),
-    /// The stubs or profiles have errors, and the configuration is strict or asks for a profile
-    /// that has an error; none are served.
-    Stubs(Vec<Defect>),
-    /// A thread cannot be started.
-    Thread(io::Error),
-    /// The certificate cannot be used.
-    Tls(tls::TlsError),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bind { listener, source } if source.kind() == io::ErrorKind::AddrInUse => {
-                write!(
-                    out,
-                    "cannot listen on {listener}: it is taken; end what listens there, or give another --listen"
-                )
-            }
-            Self::Bind { listener, .. } => write!(out, "cannot listen on {listener}"),
-            Self::Config(what) => out.write_str(what),
-            Self::Stubs(defects) => {
-                let errors = defects.iter().filter(|defect| defect.is_error()).count();
-                let errors = standin_text::counted(errors as u64, "defect");
-                write!(out, "{errors} in the stubs or profiles; none are served")
-            }
-            Self::Thread(_) => out.write_str("cannot start a thread"),
-            Self::Tls(error) => error.fmt(out),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Bind { source, .. } | Self::Thread(source) => Some(source),
-            Self::Tls(error) => error.source(),
-            Self::Config(_) | Self::Stubs(_) => None,
-        }
-    }
 }
 
 impl Server {
@@ -228,7 +172,8 @@ impl Server {
     /// Starts the threads of the server, which answer requests from now on.
     pub fn start(self) -> Result<Handle, StartError> {
         let addresses = self.addresses();
-        let shared = SharedParts::new(&self)?;
+        let recorder = self.forward.as_ref().map(|forward| &*forward.recorder);
+        let shared = SharedParts::new(&self.config, recorder)?;
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
         let (control, calls) = mpsc::channel(admin::MAX_WAITING);
         let (quit, _) = watch::channel(false);
@@ -339,96 +284,4 @@ impl Server {
         }
         Ok((threads, workers))
     }
-}
-
-/// Parts of a server that several of its threads share.
-struct SharedParts {
-    panics: Arc<Panics>,
-    connections: Arc<Connections>,
-    admin_connections: Arc<Connections>,
-    request_log: Option<RequestLog>,
-    memory: Arc<MemoryBudget>,
-    serving: Arc<Drain>,
-    /// One for each worker.
-    audits: Vec<Arc<Audit>>,
-}
-
-impl SharedParts {
-    fn new(server: &Server) -> Result<Self, StartError> {
-        let config = &server.config;
-        let request_log = config.logs_requests.then(RequestLog::start).transpose().map_err(StartError::Thread)?;
-        Ok(Self {
-            // the thread that writes the tape runs already, and counts its panics there
-            panics: server.forward.as_ref().map_or_else(Arc::default, |forward| forward.recorder.panics()),
-            connections: Arc::new(Connections::new(config.workers, config.max_connections)),
-            admin_connections: Arc::new(Connections::new(1, ADMIN_CONNECTIONS)),
-            request_log,
-            memory: MemoryBudget::new(config.max_memory),
-            serving: Arc::new(Drain::default()),
-            audits: (0..config.workers).map(|_| Arc::new(Audit::default())).collect(),
-        })
-    }
-
-    /// Starts the thread that accepts connections and deals them to the workers.
-    fn spawn_acceptor(
-        &self,
-        sockets: Vec<TcpListener>,
-        workers: Vec<mpsc::UnboundedSender<Accepted>>,
-        work: DrainGuard,
-    ) -> Result<JoinHandle<()>, StartError> {
-        let (connections, panics) = (Arc::clone(&self.connections), Arc::clone(&self.panics));
-        let accept = AcceptThread { sockets, connections, workers, panics, work };
-        spawn("standin-accept".to_owned(), || run(Builder::new_current_thread(), accept.run()))
-    }
-
-    /// Returns the context of the admin API.
-    fn control_context(
-        &self,
-        config: &Config,
-        recorder: Option<Arc<Recorder>>,
-        reload: &Reload,
-        lives: &[Arc<ServiceState>],
-        (end, webhooks): (mpsc::Sender<()>, Arc<WebhookCounts>),
-        ending: DrainGuard,
-    ) -> ControlPlane {
-        ControlPlane {
-            reload: reload.clone(),
-            access: config.access.clone(),
-            services: lives.to_vec(),
-            recordings: lives.iter().map(|_| Recording::default()).collect(),
-            stats: ServerStats {
-                audits: self.audits.clone(),
-                connections: Arc::clone(&self.connections),
-                admin_connections: Arc::clone(&self.admin_connections),
-                request_log: self.request_log.clone(),
-                memory: Arc::clone(&self.memory),
-                webhooks,
-            },
-            recorder,
-            event_streams: EventStreams::default(),
-            ending,
-            panics: Arc::clone(&self.panics),
-            started: Instant::now(),
-            allows_disk_delete: config.allows_disk_delete,
-            max_body_bytes: config.max_admin_body,
-            read_timeout: config.limits.read,
-            shutdown: end,
-        }
-    }
-}
-
-fn spawn<T: Send + 'static>(
-    name: String,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, StartError> {
-    std::thread::Builder::new().name(name).spawn(work).map_err(StartError::Thread)
-}
-
-/// Runs a future on a new runtime of this thread.
-fn run<T>(mut builder: Builder, future: impl Future<Output = T>) -> T {
-    let runtime = builder.enable_all().build().expect("a runtime needs no more than file descriptors");
-    let result = runtime.block_on(future);
-    // blocking reads that hang must not hold up the end
-    runtime.shutdown_background();
-    result
 }

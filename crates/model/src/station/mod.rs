@@ -22,6 +22,7 @@
 //! A station with a [`StallSchedule`] stands still at times.
 
 mod bucket;
+mod capacity;
 mod contention;
 mod core_sharing;
 mod fifo;
@@ -39,6 +40,7 @@ mod stretch;
 use std::num::NonZeroU32;
 
 pub use bucket::{TokenBucket, TokenRate};
+pub use capacity::{Capacity, Queue};
 pub use contention::{Contention, Work};
 pub use rate_curve::{RateCurve, RateCurveError};
 pub use sim_time::SimTime;
@@ -51,55 +53,6 @@ use self::layered::{LayeredJob, LayeredPool};
 use self::sharing::{ProcessorSharing, SharingJob, Speed};
 use self::stalls::StallClock;
 use crate::draws::Draws;
-
-/// The workers of a station and their queue.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Capacity {
-    /// Every call has a worker: latency does not depend on load.
-    Unlimited,
-    /// Each worker takes one call at a time, first come, first served.
-    Fifo {
-        /// Number of workers.
-        workers: NonZeroU32,
-        /// Limit of the calls that wait.
-        queue: Queue,
-    },
-    /// All calls share the workers evenly: of `n` calls, each runs at the rate min(1, workers / n).
-    Sharing {
-        /// Number of workers.
-        workers: NonZeroU32,
-        /// Limit of the calls in the station beyond one for each worker.
-        queue: Queue,
-    },
-    /// All calls are worked on at once, at measured rates.
-    Curve {
-        /// Completions a second by the number of calls in the station.
-        curve: RateCurve,
-        /// Limit of the calls in the station beyond the largest population of the curve.
-        queue: Queue,
-    },
-    /// Each call holds a worker, first come, first served; those that hold one disturb each other,
-    /// as their [`Contention`] tells.
-    Layered {
-        /// Number of workers; no call waits for one if `None`.
-        workers: Option<NonZeroU32>,
-        /// Number of cores, above 0, which may be a part of one. If `None`, CPU is not shared, and
-        /// a measured slowdown is that on one core.
-        cores: Option<f64>,
-        /// Limit of the calls that wait for a worker; without workers, of those beyond one for each
-        /// core.
-        queue: Queue,
-    },
-}
-
-/// The limit of a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
-    /// No limit.
-    Unbounded,
-    /// At most this number of calls; the next one is an overflow.
-    AtMost(u32),
-}
 
 /// The result of admitting a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -361,41 +314,6 @@ impl Station {
 
     fn convert_to_working_time(&mut self, at: SimTime) -> SimTime {
         self.clock.as_mut().map_or(at, |clock| clock.convert_to_working_time(at))
-    }
-}
-
-impl Capacity {
-    /// Returns the number of workers, if it is limited.
-    pub fn workers(&self) -> Option<NonZeroU32> {
-        match self {
-            Self::Unlimited | Self::Curve { .. } => None,
-            Self::Fifo { workers, .. } | Self::Sharing { workers, .. } => Some(*workers),
-            Self::Layered { workers, .. } => *workers,
-        }
-    }
-
-    /// Returns the number of cores that calls share, if there is one.
-    pub fn cores(&self) -> Option<f64> {
-        if let Self::Layered { cores, .. } = self { *cores } else { None }
-    }
-
-    /// Returns the speed of virtual time if calls share the capacity.
-    fn speed(&self) -> Option<Speed> {
-        match self {
-            Self::Unlimited | Self::Fifo { .. } | Self::Layered { .. } => None,
-            Self::Sharing { workers, .. } => Some(Speed::Workers(workers.get())),
-            Self::Curve { curve, .. } => Some(Speed::Curve(curve.clone())),
-        }
-    }
-}
-
-impl Queue {
-    /// Returns whether another call may wait.
-    fn has_room(self, waiting: usize) -> bool {
-        match self {
-            Self::Unbounded => true,
-            Self::AtMost(limit) => waiting < limit as usize,
-        }
     }
 }
 

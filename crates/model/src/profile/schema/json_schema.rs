@@ -10,9 +10,10 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::super::operation::{AUTOCORRELATION_KEYS, CLASS_KEYS, DEFAULT_KEYS, OPERATION_KEYS, TRANSFER_KEYS};
+    use super::super::overflow::{OVERFLOW_KEYS, RATE_LIMIT_KEYS};
     use super::super::profile::{PROFILE_KEYS, STEP_KEYS};
     use super::super::service::{SCALE_KEYS, SERVICE_KEYS, STALL_KEYS, VALID_KEYS};
-    use super::super::station::{CAPACITY_KEYS, FRONT_KEYS, OVERFLOW_KEYS, RATE_LIMIT_KEYS};
+    use super::super::station::{CAPACITY_KEYS, FRONT_KEYS};
     use super::*;
     use standin_dialect::java_regex::MatchOutcome;
     use standin_stub::delay::Distribution;

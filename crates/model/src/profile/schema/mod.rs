@@ -9,6 +9,7 @@ mod json_schema;
 mod keys;
 mod merge;
 mod operation;
+mod overflow;
 mod profile;
 mod service;
 mod station;

@@ -9,7 +9,8 @@ use super::keys::{
 };
 use super::merge::{merge_by_name, merge_flat, merge_with_pair};
 use super::operation::{DEFAULT_OPERATION, OPERATION_KEYS};
-use super::station::{CAPACITY, FRONT, RATE_LIMIT_KEYS};
+use super::overflow::RATE_LIMIT_KEYS;
+use super::station::{CAPACITY, FRONT};
 use super::values::{COUNT, NAME, NAME_HELP, NUMBER, REQUEST_PATTERN, SHARE};
 use super::yaml::Yaml;
 use crate::profile::model::{

@@ -1,29 +1,20 @@
-//! `standin serve`: serves the stubs of a folder until a signal ends it.
+//! Arguments of `standin serve`, and the configuration that they make.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::log::LogArgs;
-use super::proxy_args::ProxyArgs;
-use super::recording_end::{self, RecordingEnd};
-use super::server_messages::{end_text, failure_text, measurement_doubts, report_reload};
-use super::signals::receive_signal;
-use super::target_args::{TargetArgs, new_tape, reach};
-use super::{DurationArg, Exit, Failure, given_options, print_diagnostics, print_info, print_note, print_ready};
 use crate::admin::AccessRules;
+use crate::cli::DurationArg;
+use crate::cli::log::LogArgs;
+use crate::cli::proxy_args::ProxyArgs;
+use crate::cli::target_args::TargetArgs;
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
-use crate::record::{ForwardRule, Recorder};
-use crate::server::Server;
 use crate::timer::Precision;
 use standin_stub::files::Templating;
-use standin_text::counted;
 
 /// Answer from a stub folder, with delays that are true
 ///
@@ -31,10 +22,10 @@ use standin_text::counted;
 /// calls in flight; a second one ends at once.
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools)] // flags as they are typed
-pub(super) struct ServeArgs {
+pub(in crate::cli) struct ServeArgs {
     /// The stub folder (it has `mappings/`), or a folder of such folders
     #[arg(default_value = "stubs")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
 
     /// Address to answer on; with NAME only the stubs of that folder, with https:// over TLS; port
     /// 0 takes a free one
@@ -47,7 +38,7 @@ pub(super) struct ServeArgs {
 
     /// The certificate chain of https listeners, as PEM; without one, a self-signed one is made
     #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
+    pub(super) tls_cert: Option<PathBuf>,
 
     /// The private key of --tls-cert, as PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
@@ -55,7 +46,7 @@ pub(super) struct ServeArgs {
 
     /// Threads that answer calls [default: one a core]
     #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    pub(super) workers: Option<NonZeroUsize>,
 
     /// Seed of random delays: the same seed draws the same ones [default: random]
     #[arg(long, value_name = "N")]
@@ -67,11 +58,11 @@ pub(super) struct ServeArgs {
 
     /// Answer to a call that no stub matches: a 404, or the answer of --target, on a tape or not
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnMiss::NotFound, requires_ifs = [("forward", "target"), ("record", "target")])]
-    on_miss: OnMiss,
+    pub(super) on_miss: OnMiss,
 
     /// Real service for --on-miss, such as http://inventory:9000
     #[arg(long, value_name = "URL", help_heading = "Target")]
-    target: Option<String>,
+    pub(super) target: Option<String>,
 
     /// Precision of the end of delays; `high` spends CPU on the last 60 µs of each
     #[arg(long, value_enum, default_value_t = PrecisionArg::Normal)]
@@ -197,20 +188,20 @@ pub(super) struct ServeArgs {
 
     /// The most connections to the target [default: one a call in flight]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Target")]
-    target_connections: Option<u32>,
+    pub(super) target_connections: Option<u32>,
 
     #[command(flatten)]
-    forwarding: TargetArgs,
+    pub(super) forwarding: TargetArgs,
 
     #[command(flatten)]
     proxy: ProxyArgs,
 
     #[command(flatten)]
-    log: LogArgs,
+    pub(super) log: LogArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum OnMiss {
+pub(super) enum OnMiss {
     NotFound,
     Forward,
     Record,
@@ -221,15 +212,6 @@ enum PrecisionArg {
     Normal,
     High,
 }
-
-/// Recorder that answers requests without a stub, and its tape.
-struct MissForwarding {
-    recorder: Arc<Recorder>,
-    tape: Option<PathBuf>,
-}
-
-/// Interval of checking whether the server has ended by itself.
-const END_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Minimum that hyper accepts for its read buffer, in bytes.
 const MIN_HEAD_BYTES: usize = 8192;
@@ -245,122 +227,6 @@ fn parse_credentials(text: &str) -> Result<String, String> {
     match text.split_once(':') {
         Some((user, password)) if !user.is_empty() && !password.is_empty() => Ok(text.to_owned()),
         _ => Err("write `user:password`".to_owned()),
-    }
-}
-
-impl ServeArgs {
-    pub(super) fn run(self) -> Result<Exit, Failure> {
-        self.log.begin()?;
-        let forwarding = self.forward_misses()?;
-        let forward = forwarding
-            .as_ref()
-            .map(|forwarding| ForwardRule { recorder: Arc::clone(&forwarding.recorder), forwards_all: false });
-        let served = self.serve(forward);
-        let Some(MissForwarding { recorder, tape: Some(tape) }) = &forwarding else { return served };
-        let exit = served.inspect_err(|_| recording_end::discard(recorder, tape))?;
-        let end = recording_end::end(recorder, tape)
-            .map_err(|error| Failure::broken(format!("the tape could not be written to its end: {error}")))?;
-        if end == RecordingEnd::Calls {
-            print_note(&format!("next: standin draft {}", self.dir.display()));
-        }
-        Ok(exit)
-    }
-
-    /// Serves until a signal or the admin API ends the server. Fails if the server cannot start.
-    fn serve(&self, forward: Option<ForwardRule>) -> Result<Exit, Failure> {
-        let mut server = Server::bind(Config::from(self))?.forward(forward);
-        print_diagnostics(server.warnings());
-        let mut failed = false;
-        server.on_reload(move |status| {
-            report_reload(status, failed);
-            failed = status.has_failed;
-        });
-        let (addresses, admin) = (server.addresses(), server.admin_address());
-        if addresses.iter().any(|address| address.listener.tls) && self.tls_cert.is_none() {
-            print_note("https with a self-signed certificate made now; give --tls-cert and --tls-key for another");
-        }
-        let signal = receive_signal().map_err(|error| Failure::of_error(&error))?;
-        let started = Instant::now();
-        let handle = server.start()?;
-        for address in addresses {
-            tracing::info!(address = %address.listener, stubs = address.stubs, "listening");
-            let stubs = counted(address.stubs as u64, "stub");
-            let profile = address.profile.map(|name| format!(", profile {name}")).unwrap_or_default();
-            let left_out = match address.left_out {
-                0 => String::new(),
-                count => format!(", {count} left out: run standin check"),
-            };
-            print_ready(&format!("listening on {} ({stubs}{profile}{left_out})", address.listener));
-        }
-        if let Some(admin) = admin {
-            print_ready(&format!("admin API on http://{admin}/__admin"));
-        }
-        while signal.recv_timeout(END_POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) && !handle.has_ended() {}
-        let (doubts, failure) = (measurement_doubts(&handle), handle.failure());
-        let lives = handle.lives().to_vec();
-        let all_finished = handle.shut_down();
-        print_info(&end_text(started.elapsed(), &lives));
-        for doubt in &doubts {
-            print_note(doubt);
-        }
-        if let Some(failure) = failure {
-            print_note(&failure_text(&failure));
-            return Ok(Exit::Broken);
-        }
-        if !all_finished {
-            print_note("calls were still in flight after the grace period, and were cut off; see --grace");
-            return Ok(Exit::Broken);
-        }
-        Ok(Exit::Success)
-    }
-
-    /// Starts the recorder that requests without a stub go through, if `--on-miss` asks for it.
-    fn forward_misses(&self) -> Result<Option<MissForwarding>, Failure> {
-        self.check_miss_options()?;
-        let (OnMiss::Forward | OnMiss::Record, Some(target)) = (self.on_miss, &self.target) else { return Ok(None) };
-        let tape = (self.on_miss == OnMiss::Record).then(|| new_tape(&self.dir));
-        if tape.is_some() && !self.dir.join("mappings").is_dir() {
-            let dir = self.dir.display();
-            return Err(Failure::usage(format!(
-                "--on-miss record needs the stub folder of one service, but `{dir}` has no `mappings/`"
-            )));
-        }
-        let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
-        let settings = self.forwarding.settings(target, self.target_connections, workers, tape.clone())?;
-        let place = tape.as_ref().map(|tape| format!(" and recorded to {}", tape.display()));
-        reach(settings.connector.target());
-        let recorder =
-            Recorder::start(settings).map_err(|error| Failure::usage(format!("cannot write the tape: {error}")))?;
-        let bounds = self.forwarding.bounds();
-        print_note(&format!("misses are answered by {}{} ({bounds})", recorder.target(), place.unwrap_or_default()));
-        Ok(Some(MissForwarding { recorder, tape }))
-    }
-
-    /// Checks that no option is given that has no effect with this `--on-miss`. Reports all of
-    /// them.
-    fn check_miss_options(&self) -> Result<(), Failure> {
-        let tape_options = self.forwarding.given_tape_options();
-        let messages: Vec<String> = match self.on_miss {
-            OnMiss::Record => Vec::new(),
-            OnMiss::Forward => tape_options
-                .map(|option| {
-                    format!("{option} is for a tape, and --on-miss forward writes none; say --on-miss record")
-                })
-                .collect(),
-            OnMiss::NotFound => {
-                let own = given_options([
-                    (self.target.is_some(), "--target"),
-                    (self.target_connections.is_some(), "--target-connections"),
-                ]);
-                own.chain(self.forwarding.given_target_options())
-                    .chain(tape_options)
-                    .map(|option| {
-                        format!("{option} is for misses; say what becomes of them: --on-miss forward or record")
-                    })
-                    .collect()
-            }
-        };
-        if messages.is_empty() { Ok(()) } else { Err(Failure::usage(messages.join("\n"))) }
     }
 }
 
