@@ -13,6 +13,7 @@ use super::proxy_args::ProxyArgs;
 use super::recording_end::{self, RecordingEnd};
 use super::server_messages::{end_text, failure_text, measurement_doubts, report_reload};
 use super::signals::receive_signal;
+use super::span_args::SpanArgs;
 use super::target_args::{TargetArgs, new_tape, reach};
 use super::{DurationArg, Exit, Failure, given_options, print_diagnostics, print_info, print_note, print_ready};
 use crate::admin::AccessRules;
@@ -198,6 +199,9 @@ pub(super) struct ServeArgs {
     /// The most connections to the target [default: one a call in flight]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Target")]
     target_connections: Option<u32>,
+
+    #[command(flatten)]
+    spans: SpanArgs,
 
     #[command(flatten)]
     forwarding: TargetArgs,
@@ -419,6 +423,7 @@ impl From<&ServeArgs> for Config {
             proxy: args.proxy.settings(&args.forwarding),
             webhook_concurrency: args.webhook_threadpool_size.get(),
             logs_requests: args.log_requests,
+            spans: args.spans.settings(),
         }
     }
 }

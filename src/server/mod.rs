@@ -42,6 +42,7 @@ use crate::record::{ForwardRule, Recorder};
 use crate::reload::{self, OnStatus, Reload, ReloadStatus, WatchedStubs};
 use crate::request_log::RequestLog;
 use crate::shutdown::{Drain, DrainGuard};
+use crate::spans::SpanRecorder;
 use crate::webhooks::{self, WebhookCounts, WebhookSender, WebhookSettings};
 use standin_stub::defect::Defect;
 use standin_stub::memory::MemoryBudget;
@@ -228,7 +229,7 @@ impl Server {
     /// Starts the threads of the server, which answer requests from now on.
     pub fn start(self) -> Result<Handle, StartError> {
         let addresses = self.addresses();
-        let shared = SharedParts::new(&self)?;
+        let mut shared = SharedParts::new(&self)?;
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
         let (control, calls) = mpsc::channel(admin::MAX_WAITING);
         let (quit, _) = watch::channel(false);
@@ -236,8 +237,15 @@ impl Server {
             WebhookSettings { concurrency: self.config.webhook_concurrency, targets: self.config.proxy.clone() };
         let (webhooks, webhook_thread) = webhooks::channel(&settings).map_err(StartError::Config)?;
         let webhook_counts = Arc::clone(webhooks.counts());
+        let spans = self.config.spans.as_ref().map(SpanRecorder::new).transpose().map_err(StartError::Config)?;
+        let (spans, span_thread) = spans.unzip();
+        shared.spans = spans;
         let (mut threads, workers) = self.spawn_workers(&shared, &control, &quit, &webhooks)?;
 
+        if let Some(thread) = span_thread {
+            let (panics, quitting) = (Arc::clone(&shared.panics), quit.subscribe());
+            threads.push(spawn("standin-spans".to_owned(), move || thread.keep_running(&panics, quitting))?);
+        }
         let (panics, quitting) = (Arc::clone(&shared.panics), quit.subscribe());
         threads.push(spawn("standin-webhooks".to_owned(), move || webhook_thread.keep_running(&panics, quitting))?);
 
@@ -332,6 +340,7 @@ impl Server {
                 forward: self.forward.clone(),
                 webhooks: webhooks.clone(),
                 request_log: shared.request_log.clone(),
+                spans: shared.spans.clone(),
                 has_stub_cors: self.config.has_stub_cors,
             };
             let quit = quit.subscribe();
@@ -347,6 +356,7 @@ struct SharedParts {
     connections: Arc<Connections>,
     admin_connections: Arc<Connections>,
     request_log: Option<RequestLog>,
+    spans: Option<SpanRecorder>,
     memory: Arc<MemoryBudget>,
     serving: Arc<Drain>,
     /// One for each worker.
@@ -363,6 +373,7 @@ impl SharedParts {
             connections: Arc::new(Connections::new(config.workers, config.max_connections)),
             admin_connections: Arc::new(Connections::new(1, ADMIN_CONNECTIONS)),
             request_log,
+            spans: None,
             memory: MemoryBudget::new(config.max_memory),
             serving: Arc::new(Drain::default()),
             audits: (0..config.workers).map(|_| Arc::new(Audit::default())).collect(),
@@ -401,6 +412,7 @@ impl SharedParts {
                 connections: Arc::clone(&self.connections),
                 admin_connections: Arc::clone(&self.admin_connections),
                 request_log: self.request_log.clone(),
+                spans: self.spans.as_ref().map(|spans| Arc::clone(spans.counts())),
                 memory: Arc::clone(&self.memory),
                 webhooks,
             },
