@@ -10,6 +10,7 @@ use crate::admin::AccessRules;
 use crate::listen::connection::Limits;
 use crate::listen::tls::Certificate;
 use crate::proxy::ProxySettings;
+use crate::spans::SpanSettings;
 use crate::timer::Precision;
 use standin_files::regular_file::MAX_BYTES;
 use standin_stub::files::Templating;
@@ -89,6 +90,8 @@ pub struct Config {
     pub webhook_concurrency: usize,
     /// True if each answered request is logged on stderr.
     pub logs_requests: bool,
+    /// Export of OpenTelemetry spans; `None` makes none.
+    pub spans: Option<SpanSettings>,
 }
 
 /// An address that answers requests, written `[NAME=][http://|https://]ADDRESS`.
@@ -145,6 +148,7 @@ impl Default for Config {
             proxy: ProxySettings::default(),
             webhook_concurrency: 10,
             logs_requests: false,
+            spans: None,
         }
     }
 }

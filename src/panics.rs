@@ -39,11 +39,13 @@ pub enum Part {
     Tape,
     /// The thread that sends webhooks.
     Webhooks,
+    /// The thread that exports spans.
+    Spans,
 }
 
 impl Part {
     /// All parts, in the order of their counts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Call,
         Self::Connection,
         Self::Worker,
@@ -53,6 +55,7 @@ impl Part {
         Self::Reload,
         Self::Tape,
         Self::Webhooks,
+        Self::Spans,
     ];
 
     /// Returns the value of the metric's label.
@@ -67,6 +70,7 @@ impl Part {
             Self::Reload => "reload",
             Self::Tape => "tape",
             Self::Webhooks => "webhooks",
+            Self::Spans => "spans",
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum MetricKind {
     Counter,
     /// A value that grows and shrinks.
     Gauge,
+    /// Counts of values by bucket.
+    Histogram,
     /// Quantiles with the sum and the number of values.
     Summary,
 }
@@ -36,6 +38,7 @@ impl PrometheusText {
         let kind = match kind {
             MetricKind::Counter => "counter",
             MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
             MetricKind::Summary => "summary",
         };
         let _ = writeln!(self.text, "# HELP standin_{name} {help}\n# TYPE standin_{name} {kind}");
@@ -58,6 +61,24 @@ impl MetricSamples<'_> {
     pub fn totals(&mut self, sum: f64, count: u64) {
         self.line("_sum", &[], sum);
         self.line("_count", &[], count);
+    }
+
+    /// Writes a histogram with labels. `up_to` are the bounds of its buckets, each with the number
+    /// of values up to it.
+    pub fn histogram(
+        &mut self,
+        labels: &[(&str, &str)],
+        up_to: impl Iterator<Item = (f64, u64)>,
+        sum: f64,
+        count: u64,
+    ) {
+        let mut bucket = |bound: &str, count: u64| self.line("_bucket", &[labels, &[("le", bound)]].concat(), count);
+        for (bound, count) in up_to {
+            bucket(&bound.to_string(), count);
+        }
+        bucket("+Inf", count);
+        self.line("_sum", labels, sum);
+        self.line("_count", labels, count);
     }
 
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl Display) {

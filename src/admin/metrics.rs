@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use axum::extract::Extension;
 use http::StatusCode;
@@ -13,11 +14,12 @@ use super::{AdminResponse, ControlPlane, request_json, text};
 use crate::audit::AuditSnapshot;
 use crate::listen::connection::TimedOut;
 use crate::live::{RequestCounts, ServiceState};
-use crate::pacing::{ServiceView, StationView};
+use crate::pacing::{BUCKET_BOUNDS, OperationView, ServiceView, StationView, TimeHistogram};
 use crate::panics::Part;
-use crate::prometheus_text::MetricKind::{Counter, Gauge};
+use crate::prometheus_text::MetricKind::{Counter, Gauge, Histogram};
 use crate::prometheus_text::PrometheusText;
 use crate::request_log::RequestLog;
+use crate::spans::SpanCounts;
 use crate::stdio;
 use crate::webhooks::WebhookCounts;
 use standin_stub::matcher::MatchLimit;
@@ -30,6 +32,7 @@ pub(super) async fn show(Extension(control): Extension<Arc<ControlPlane>>) -> Ad
     limits(&mut page, &control);
     journal(&mut page, &control.services);
     stations(&mut page, &control.services);
+    operations(&mut page, &control.services);
     timelines(&mut page, &control.services);
     reloads(&mut page, &control);
     tape(&mut page, &control);
@@ -37,6 +40,9 @@ pub(super) async fn show(Extension(control): Extension<Arc<ControlPlane>>) -> Ad
     panics(&mut page, &control);
     memory(&mut page, &control.stats.memory);
     webhooks(&mut page, &control.stats.webhooks);
+    if let Some(counts) = &control.stats.spans {
+        spans(&mut page, counts);
+    }
     AuditSnapshot::of(&control.stats.audits).write_prometheus(&mut page);
     text(StatusCode::OK, page.into_text())
 }
@@ -74,6 +80,14 @@ fn webhooks(page: &mut PrometheusText, counts: &WebhookCounts) {
     }
     let mut metric = page.metric("webhooks_waiting", Gauge, "Webhooks that wait for their delay or for others.");
     metric.sample(&[], counts.waiting.load(Relaxed));
+}
+
+fn spans(page: &mut PrometheusText, counts: &SpanCounts) {
+    let mut metric =
+        page.metric("spans_total", Counter, "Spans: exported, failed to export, dropped as too many waited.");
+    for (result, count) in [("exported", &counts.exported), ("failed", &counts.failed), ("dropped", &counts.dropped)] {
+        metric.sample(&[("result", result)], count.load(Relaxed));
+    }
 }
 
 fn stubs(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {
@@ -168,6 +182,32 @@ fn stations(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {
     metric("front_in_flight", Gauge, "Calls in the front of a service.", &|front| front.in_flight as u64);
     metric("front_waiting", Gauge, "Of these, waiting for a worker.", &|front| front.waiting as u64);
     metric("front_overflow_total", Counter, "Calls that found its queue full.", &|front| front.overflowed);
+}
+
+/// Writes the times of operations, and the profile that they follow.
+fn operations(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {
+    let mut metric = page.metric("profile_info", Gauge, "1, with the name of the profile in force.");
+    let mut names: Vec<String> =
+        services.iter().filter_map(|live| live.pacing().active()).map(|active| active.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    for name in &names {
+        metric.sample(&[("profile", name)], 1);
+    }
+    let views: Vec<OperationView> = services.iter().flat_map(|live| live.pacing().operations()).collect();
+    let mut metric = |name, help, times: &dyn Fn(&OperationView) -> &TimeHistogram| {
+        let mut metric = page.metric(name, Histogram, help);
+        for view in &views {
+            let labels = [("service", &*view.service), ("operation", &*view.operation)];
+            let times = times(view);
+            let up_to = BUCKET_BOUNDS.iter().map(Duration::as_secs_f64).zip(times.up_to);
+            metric.histogram(&labels, up_to, times.sum.as_secs_f64(), times.count);
+        }
+    };
+    let help = "Times that calls of an operation were meant to take.";
+    metric("operation_intended_seconds", help, &|view| &view.intended);
+    let help = "Times that they took, to the first byte of the response.";
+    metric("operation_actual_seconds", help, &|view| &view.actual);
 }
 
 fn timelines(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {

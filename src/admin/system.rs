@@ -14,6 +14,7 @@ use crate::audit::{Audit, AuditSnapshot};
 use crate::listen::Connections;
 use crate::panics::Part;
 use crate::request_log::RequestLog;
+use crate::spans::SpanCounts;
 use crate::webhooks::WebhookCounts;
 use standin_stub::memory::MemoryBudget;
 
@@ -27,6 +28,8 @@ pub struct ServerStats {
     pub admin_connections: Arc<Connections>,
     /// The log of requests, if there is one.
     pub request_log: Option<RequestLog>,
+    /// Numbers of spans, if calls have spans.
+    pub spans: Option<Arc<SpanCounts>>,
     /// Memory budget of all requests.
     pub memory: Arc<MemoryBudget>,
     /// Numbers of webhooks.

@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
+use super::observed::ObservedRequest;
 use super::{Answer, Answerer, Answering};
 use crate::listen::connection::Connection;
 use crate::panics::{Panic, Part};
-use crate::request_log::PendingRequest;
 use crate::send::Outgoing;
 use standin_stub::reply::panic_text;
 
@@ -19,8 +19,8 @@ use standin_stub::reply::panic_text;
 pub(crate) struct Contained {
     answerer: Arc<Answerer>,
     state: State,
-    /// The request, if it is to be logged.
-    logged: Option<Box<PendingRequest>>,
+    /// The request, if its answer is logged or has a span.
+    observed: Option<Box<ObservedRequest>>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a box would cost an allocation a request")]
@@ -33,15 +33,16 @@ enum State {
 
 /// Answers a request, or says how its connection ends. A panic costs this request alone.
 pub(crate) fn contained(answerer: Arc<Answerer>, request: Request<Incoming>, connection: Arc<Connection>) -> Contained {
-    let logged = answerer.request_log.as_ref().map(|_| Box::new(PendingRequest::new(&request)));
-    Contained { answerer, state: State::Asked(Some(request), Some(connection)), logged }
+    let is_observed = answerer.request_log.is_some() || answerer.spans.is_some();
+    let observed = if is_observed { ObservedRequest::begin(&answerer, &request, &connection) } else { None };
+    Contained { answerer, state: State::Asked(Some(request), Some(connection)), observed }
 }
 
 impl Future for Contained {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let Self { answerer, state, logged } = &mut *self;
+        let Self { answerer, state, observed } = &mut *self;
         let polled = answerer.panics.catch(Part::Call, || match state {
             State::Waiting(answer) => answer.as_mut().poll(context),
             // the head moves from here straight into the call
@@ -58,13 +59,13 @@ impl Future for Contained {
             }
         });
         let polled = polled.unwrap_or_else(|panic| Poll::Ready(Ok(answerer.failed(&panic))));
-        if logged.is_some()
-            && let Poll::Ready(answer) = &polled
-            && let (Some(log), Some(pending)) = (&answerer.request_log, logged.take())
-        {
-            log.record(*pending, answer.as_ref().ok());
+        match polled {
+            Poll::Ready(answer) if observed.is_some() => {
+                let observed = observed.take().expect("it is there");
+                Poll::Ready(observed.finish(answerer, answer))
+            }
+            polled => polled,
         }
-        polled
     }
 }
 

@@ -8,6 +8,7 @@ mod contained;
 mod cors;
 mod forward;
 pub(crate) mod misses;
+mod observed;
 mod paced;
 mod proxied;
 mod refusal;
@@ -47,6 +48,7 @@ use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
 use crate::request_log::RequestLog;
 use crate::send::Outgoing;
+use crate::spans::SpanRecorder;
 use standin_model::draws::Draws;
 use standin_stub::Stub;
 use standin_stub::reply::Reply;
@@ -104,6 +106,8 @@ pub(crate) struct Answerer {
     pub(crate) proxy: Arc<ProxyClient>,
     /// The request log, if requests are logged.
     pub(crate) request_log: Option<RequestLog>,
+    /// The queue of spans, if calls have spans.
+    pub(crate) spans: Option<SpanRecorder>,
     /// The queue of webhooks.
     pub(crate) webhooks: WebhookSender,
     /// True if web pages of every origin may call stubs.

@@ -14,6 +14,7 @@ use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::AnswerInfo;
 use crate::pacing::{PacedRequest, ServiceProgress, folder_of};
 use crate::send::Transfer;
+use crate::spans::PacedTimes;
 use crate::webhooks::WebhookTrigger;
 use standin_stub::Stub;
 use standin_stub::call::Call;
@@ -99,6 +100,11 @@ impl Answerer {
         if due > arrival {
             self.wait(arrival, due - arrival, &connection).await;
         }
+        if let Some(paced) = paced.as_ref().filter(|_| !progress.is_rejected()) {
+            paced.record_times(due - arrival, arrival.elapsed());
+        }
+        // those of shared workers are exact only now
+        let times = self.spans.as_ref().and_then(|_| progress.times()).map(PacedTimes::from);
         progress.complete();
         if explains {
             let mut text = format!("stub={}", stub.id);
@@ -112,6 +118,10 @@ impl Answerer {
         }
         let rate = paced.as_ref().and_then(|paced| paced.transfer_rate).filter(|_| !progress.is_rejected());
         let transfer = rate.map(|rate| Transfer { start: due, rate });
-        trigger_at_end(webhooks, self.send(reply, &method, transfer, &connection.memory).await)
+        let mut answer = self.send(reply, &method, transfer, &connection.memory).await;
+        if let (Some(times), Ok(response)) = (times, &mut answer) {
+            response.extensions_mut().insert(times);
+        }
+        trigger_at_end(webhooks, answer)
     }
 }

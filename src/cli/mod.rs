@@ -25,6 +25,7 @@ mod serve;
 mod server_messages;
 mod shell;
 mod signals;
+mod span_args;
 mod stubs;
 mod target_args;
 mod tls_args;

@@ -3,6 +3,7 @@
 //! Stations and the ordinals of operations are kept by name: another profile, or another version of
 //! one, finds the queue as it is. Without a profile a request costs one load of a pointer.
 
+mod operation_times;
 mod request;
 mod request_times;
 mod stations;
@@ -17,6 +18,8 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 use tokio::sync::Notify;
 
+use self::operation_times::OperationTimes;
+pub use self::operation_times::{BUCKET_BOUNDS, OperationView, TimeHistogram};
 pub use self::request::{PacedRequest, ServiceProgress};
 pub use self::request_times::RequestTimes;
 use self::stations::ServiceStations;
@@ -47,6 +50,7 @@ struct PersistentState {
     draws: Option<Draws>,
     stations: HashMap<(usize, String), Arc<ServiceStations>>,
     ordinals: HashMap<(usize, String, String), Arc<AtomicU64>>,
+    times: HashMap<(usize, String, String), Arc<OperationTimes>>,
     /// Factors on top of those of the active profile.
     what_if: Option<WhatIf>,
 }
@@ -75,6 +79,8 @@ struct ActiveProfile {
     stations: Vec<Arc<ServiceStations>>,
     /// Number of requests so far, by service and operation.
     ordinals: Vec<Vec<Arc<AtomicU64>>>,
+    /// Times of the answered calls, by service and operation.
+    times: Vec<Vec<Arc<OperationTimes>>>,
 }
 
 /// An error: there is no profile of this name.
@@ -201,6 +207,19 @@ impl Pacing {
             .collect()
     }
 
+    /// Returns the times of the operations of the active profile.
+    pub fn operations(&self) -> Vec<OperationView> {
+        let Some(active) = self.active() else { return Vec::new() };
+        let mut views = Vec::new();
+        for active in active.folders.iter().flatten() {
+            for (service, times) in active.profile.services.iter().zip(&active.times) {
+                let operations = service.operations.iter().zip(times);
+                views.extend(operations.map(|(operation, times)| times.view(&service.name, &operation.name)));
+            }
+        }
+        views
+    }
+
     fn persistent(&self) -> MutexGuard<'_, PersistentState> {
         self.persistent.lock_unpoisoned()
     }
@@ -236,6 +255,7 @@ impl PersistentState {
         };
         let mut stations = Vec::with_capacity(profile.services.len());
         let mut ordinals = Vec::with_capacity(profile.services.len());
+        let mut times = Vec::with_capacity(profile.services.len());
         let draws = self.draws.unwrap_or_else(|| Draws::new(0));
         for service in &profile.services {
             let station = self
@@ -249,8 +269,13 @@ impl PersistentState {
                 Arc::clone(self.ordinals.entry(name).or_default())
             });
             ordinals.push(of_operation.collect());
+            let of_operation = service.operations.iter().map(|operation| {
+                let name = (folder, service.name.clone(), operation.name.clone());
+                Arc::clone(self.times.entry(name).or_default())
+            });
+            times.push(of_operation.collect());
         }
-        Some(ActiveProfile { named: Arc::clone(named), since, active_step, profile, stations, ordinals })
+        Some(ActiveProfile { named: Arc::clone(named), since, active_step, profile, stations, ordinals, times })
     }
 }
 

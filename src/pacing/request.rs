@@ -120,6 +120,13 @@ impl PacedRequest {
         self.service().reneging == Reneging::FreeWorker
     }
 
+    /// Records the time that the answered request was meant to take, and the time that it took.
+    pub fn record_times(&self, intended: Duration, actual: Duration) {
+        if let Some(active) = &self.active.folders[self.folder] {
+            active.times[self.service][self.operation].record(intended, actual);
+        }
+    }
+
     /// Takes the request to the main station of its service: through the latency outside, the rate
     /// limit and the front station. Resolves when the main station has admitted it, or when the
     /// request is rejected.

@@ -40,6 +40,7 @@ use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
 use crate::reload::{self, OnStatus, Reload, ReloadStatus, WatchedStubs};
 use crate::shutdown::Drain;
+use crate::spans::SpanRecorder;
 use crate::webhooks::{self, WebhookSender, WebhookSettings};
 use standin_stub::defect::Defect;
 
@@ -173,7 +174,7 @@ impl Server {
     pub fn start(self) -> Result<Handle, StartError> {
         let addresses = self.addresses();
         let recorder = self.forward.as_ref().map(|forward| &*forward.recorder);
-        let shared = SharedParts::new(&self.config, recorder)?;
+        let mut shared = SharedParts::new(&self.config, recorder)?;
         let lives: Vec<_> = self.sets.iter().map(|set| Arc::clone(set.live())).collect();
         let (control, calls) = mpsc::channel(admin::MAX_WAITING);
         let (quit, _) = watch::channel(false);
@@ -181,8 +182,15 @@ impl Server {
             WebhookSettings { concurrency: self.config.webhook_concurrency, targets: self.config.proxy.clone() };
         let (webhooks, webhook_thread) = webhooks::channel(&settings).map_err(StartError::Config)?;
         let webhook_counts = Arc::clone(webhooks.counts());
+        let spans = self.config.spans.as_ref().map(SpanRecorder::new).transpose().map_err(StartError::Config)?;
+        let (spans, span_thread) = spans.unzip();
+        shared.spans = spans;
         let (mut threads, workers) = self.spawn_workers(&shared, &control, &quit, &webhooks)?;
 
+        if let Some(thread) = span_thread {
+            let (panics, quitting) = (Arc::clone(&shared.panics), quit.subscribe());
+            threads.push(spawn("standin-spans".to_owned(), move || thread.keep_running(&panics, quitting))?);
+        }
         let (panics, quitting) = (Arc::clone(&shared.panics), quit.subscribe());
         threads.push(spawn("standin-webhooks".to_owned(), move || webhook_thread.keep_running(&panics, quitting))?);
 
@@ -277,6 +285,7 @@ impl Server {
                 forward: self.forward.clone(),
                 webhooks: webhooks.clone(),
                 request_log: shared.request_log.clone(),
+                spans: shared.spans.clone(),
                 has_stub_cors: self.config.has_stub_cors,
             };
             let quit = quit.subscribe();

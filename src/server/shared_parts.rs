@@ -22,6 +22,7 @@ use crate::record::Recorder;
 use crate::reload::Reload;
 use crate::request_log::RequestLog;
 use crate::shutdown::{Drain, DrainGuard};
+use crate::spans::SpanRecorder;
 use crate::webhooks::WebhookCounts;
 use standin_stub::memory::MemoryBudget;
 
@@ -31,6 +32,7 @@ pub(super) struct SharedParts {
     pub(super) connections: Arc<Connections>,
     pub(super) admin_connections: Arc<Connections>,
     pub(super) request_log: Option<RequestLog>,
+    pub(super) spans: Option<SpanRecorder>,
     pub(super) memory: Arc<MemoryBudget>,
     pub(super) serving: Arc<Drain>,
     /// One for each worker.
@@ -47,6 +49,7 @@ impl SharedParts {
             connections: Arc::new(Connections::new(config.workers, config.max_connections)),
             admin_connections: Arc::new(Connections::new(1, ADMIN_CONNECTIONS)),
             request_log,
+            spans: None,
             memory: MemoryBudget::new(config.max_memory),
             serving: Arc::new(Drain::default()),
             audits: (0..config.workers).map(|_| Arc::new(Audit::default())).collect(),
@@ -85,6 +88,7 @@ impl SharedParts {
                 connections: Arc::clone(&self.connections),
                 admin_connections: Arc::clone(&self.admin_connections),
                 request_log: self.request_log.clone(),
+                spans: self.spans.as_ref().map(|spans| Arc::clone(spans.counts())),
                 memory: Arc::clone(&self.memory),
                 webhooks,
             },

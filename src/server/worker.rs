@@ -24,6 +24,7 @@ use crate::proxy::ProxyClient;
 use crate::record::ForwardRule;
 use crate::request_log::RequestLog;
 use crate::shutdown::{Drain, DrainGuard};
+use crate::spans::SpanRecorder;
 use crate::tasks::Tasks;
 use crate::timer::{Precision, Timer};
 use crate::webhooks::WebhookSender;
@@ -57,6 +58,7 @@ pub(super) struct Worker {
     pub(super) forward: Option<ForwardRule>,
     pub(super) webhooks: WebhookSender,
     pub(super) request_log: Option<RequestLog>,
+    pub(super) spans: Option<SpanRecorder>,
     pub(super) has_stub_cors: bool,
 }
 
@@ -133,6 +135,7 @@ impl Worker {
             proxy: Arc::clone(&served.proxy),
             webhooks: self.webhooks.clone(),
             request_log: self.request_log.clone(),
+            spans: self.spans.clone(),
             has_stub_cors: self.has_stub_cors,
         })
     }

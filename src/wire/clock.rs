@@ -23,6 +23,8 @@ pub struct Clock {
     /// The deadline of the next bytes; the write that sends them clears it.
     due: AtomicU64,
     intended: AtomicU64,
+    /// The lateness of the last response with a deadline; [`NONE`] if there was none.
+    lateness: AtomicU64,
     /// The time of the first byte of an incomplete request head.
     head_since: AtomicU64,
     /// The number of requests that are being answered.
@@ -53,6 +55,7 @@ impl Clock {
             written: AtomicU64::new(0),
             due: AtomicU64::new(0),
             intended: AtomicU64::new(0),
+            lateness: AtomicU64::new(NONE),
             head_since: AtomicU64::new(0),
             answering: AtomicU64::new(0),
             frame_since: AtomicU64::new(0),
@@ -169,6 +172,19 @@ impl Clock {
         self.due.store(self.nanos(deadline).max(1), Relaxed);
     }
 
+    /// Forgets the lateness of earlier responses.
+    pub fn forget_lateness(&self) {
+        self.lateness.store(NONE, Relaxed);
+    }
+
+    /// Returns the lateness and the intended delay of the last response with a deadline, unless it
+    /// was forgotten.
+    pub fn last_lateness(&self) -> Option<(Duration, Duration)> {
+        let lateness = self.lateness.load(Relaxed);
+        let intended = Duration::from_nanos(self.intended.load(Relaxed));
+        (lateness != NONE).then(|| (Duration::from_nanos(lateness), intended))
+    }
+
     /// Returns how long a request head has been incomplete; `None` if none is.
     pub fn head_pending(&self) -> Option<Duration> {
         let since = self.head_since.load(Relaxed);
@@ -194,7 +210,9 @@ impl Clock {
         if due != 0 {
             self.due.store(0, Relaxed);
             let intended = Duration::from_nanos(self.intended.load(Relaxed));
-            (self.on_lateness)(Duration::from_nanos(now.saturating_sub(due)), intended);
+            let lateness = now.saturating_sub(due);
+            self.lateness.store(lateness, Relaxed);
+            (self.on_lateness)(Duration::from_nanos(lateness), intended);
         }
     }
 
@@ -212,3 +230,6 @@ impl fmt::Debug for Clock {
         out.debug_struct("Clock").field("read", &self.last_read()).field("written", &self.last_written()).finish()
     }
 }
+
+/// Lateness of a connection that has sent no response with a deadline.
+const NONE: u64 = u64::MAX;

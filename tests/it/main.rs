@@ -29,6 +29,7 @@ mod reload; // stub files that change while they are served
 mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer
 mod sources; // descriptions and recordings of other tools, as stubs
+mod spans; // OpenTelemetry spans, as a collector receives them
 mod support; // a server on a free port, and raw sockets
 mod templates; // answers that are made for each call
 mod webhooks; // requests that stubs send after their answers

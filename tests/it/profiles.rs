@@ -53,6 +53,32 @@ fn ms(time: Duration) -> f64 {
 }
 
 #[test]
+fn metrics_have_the_intended_and_actual_times_of_operations() {
+    let operations = "operations: [{name: sell, match: {urlPath: /s/sell}, demand: {fixed: 30ms}}]\n    \
+        default: {demand: {fixed: 5ms}}";
+    let mock = mock(&[("peak", &profile("{discipline: fifo, workers: 1, queue: unbounded}", operations))]);
+    mock.get("/s/sell");
+    mock.get("/s/sell");
+    let page = mock.get("/__admin/metrics");
+    let value = |name: &str| {
+        let line = page.text().lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        line.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or_else(|| panic!("no {name}"))
+    };
+    let labels = "service=\"s\",operation=\"sell\"";
+    assert!((value("standin_profile_info{profile=\"peak\"}") - 1.0).abs() < f64::EPSILON);
+    for (bound, expected) in [("0.02", 0.0), ("0.05", 2.0), ("+Inf", 2.0)] {
+        let counted = value(&format!("standin_operation_intended_seconds_bucket{{{labels},le=\"{bound}\"}}"));
+        assert!((counted - expected).abs() < f64::EPSILON, "{bound}: {counted}");
+    }
+    // the second call came when the first had been answered
+    let intended = value(&format!("standin_operation_intended_seconds_sum{{{labels}}}"));
+    assert!((intended - 0.06).abs() < 1e-6, "{intended}");
+    let actual = value(&format!("standin_operation_actual_seconds_sum{{{labels}}}"));
+    assert!(actual >= intended, "{actual} against {intended}");
+    assert!((value(&format!("standin_operation_actual_seconds_count{{{labels}}}")) - 2.0).abs() < f64::EPSILON);
+}
+
+#[test]
 fn calls_wait_for_a_worker() {
     let mock = mock(&[(
         "p",

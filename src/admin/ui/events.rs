@@ -1,13 +1,13 @@
 //! `/__admin/ui/events`: what the dashboard shows, twice a second, as server-sent events.
 //!
 //! An event `state` has the counters, the distributions and the stations; an event `calls` the
-//! newest calls of the journal, at most [`MAX_CALLS`]. All of it is read on the control thread. A
-//! client that does not keep up misses events.
+//! newest calls of the journal, at most [`MAX_CALLS`]. A feed reads and renders them on the control
+//! thread, once for all streams of a set of stubs. A client that does not keep up misses events.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,44 +17,118 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::MissedTickBehavior;
 
 use super::{calls, live_state};
 use crate::admin::{AdminResponse, ControlPlane, text};
 use crate::audit::AnswerTimes;
 use crate::live::ServiceState;
+use crate::locks::LockUnpoisoned as _;
 use crate::panics::Part;
 use standin_stub::memory::MemoryShare;
 
-/// The streams that may be open at once.
+/// The streams that are open, and the feeds that they share.
 #[derive(Debug)]
-pub struct EventStreams(Arc<Semaphore>);
+pub struct EventStreams {
+    permits: Arc<Semaphore>,
+    feeds: Mutex<Vec<FeedHandle>>,
+}
 
 impl Default for EventStreams {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_STREAMS)))
+        Self { permits: Arc::new(Semaphore::new(MAX_STREAMS)), feeds: Mutex::default() }
     }
 }
 
-/// The query of a stream: whether it lists calls.
+impl EventStreams {
+    /// Adds a stream to the feed of its stubs, which is started if there is none.
+    fn subscribe(&self, control: &Arc<ControlPlane>, live: &Arc<ServiceState>, mut stream: EventStream) {
+        let mut feeds = self.feeds.lock_unpoisoned();
+        if let Some(feed) = feeds.iter().find(|feed| Arc::ptr_eq(&feed.live, live)) {
+            match feed.joining.send(stream) {
+                Ok(()) => return,
+                // a panic has ended the feed
+                Err(mpsc::error::SendError(returned)) => stream = returned,
+            }
+        }
+        let (joining, joined) = mpsc::unbounded_channel();
+        let feed = Feed {
+            control: Arc::clone(control),
+            live: Arc::clone(live),
+            joined,
+            streams: vec![stream],
+            answer_times: VecDeque::new(),
+            state: None,
+        };
+        feeds.retain(|feed| !Arc::ptr_eq(&feed.live, live));
+        feeds.push(FeedHandle { live: Arc::clone(live), joining });
+        let panics = Arc::clone(&control.panics);
+        tokio::spawn(async move {
+            // a panic ends these streams, and their pages open others
+            let _ = panics.contain(Part::Control, feed.run()).await;
+        });
+    }
+
+    /// Forgets the feed of a set of stubs, unless a stream has joined it in the meantime.
+    fn forget(
+        &self,
+        live: &Arc<ServiceState>,
+        joined: &mut mpsc::UnboundedReceiver<EventStream>,
+    ) -> Option<EventStream> {
+        let mut feeds = self.feeds.lock_unpoisoned();
+        let late = joined.try_recv().ok();
+        if late.is_none() {
+            feeds.retain(|feed| !Arc::ptr_eq(&feed.live, live));
+        }
+        late
+    }
+}
+
+/// The way into a feed that runs.
+#[derive(Debug)]
+struct FeedHandle {
+    live: Arc<ServiceState>,
+    joining: mpsc::UnboundedSender<EventStream>,
+}
+
+/// The query of a stream.
 #[derive(Debug, Deserialize)]
 pub(in crate::admin) struct EventQuery {
+    /// True if the stream lists calls.
     #[serde(default)]
     calls: bool,
 }
 
-/// One stream, and what it has sent.
-struct EventStream {
+/// The events of a set of stubs, rendered once for all streams.
+struct Feed {
     control: Arc<ControlPlane>,
     live: Arc<ServiceState>,
-    memory: Arc<MemoryShare>,
-    pieces: mpsc::Sender<Bytes>,
+    joined: mpsc::UnboundedReceiver<EventStream>,
+    streams: Vec<EventStream>,
     /// Answer times at the last events, oldest first.
     answer_times: VecDeque<AnswerTimes>,
+    /// The newest `state`.
+    state: Option<Bytes>,
+}
+
+/// One stream, and what it was sent.
+#[derive(Debug)]
+struct EventStream {
+    memory: Arc<MemoryShare>,
+    pieces: mpsc::Sender<Bytes>,
     lists_calls: bool,
     /// Ordinal of the newest call that was sent.
     newest_call: Option<u64>,
+}
+
+/// An event `calls`.
+#[derive(Clone)]
+struct CallsEvent {
+    /// Ordinal of the newest call of the streams that it is for.
+    after: Option<u64>,
+    /// Ordinal of its newest call, and its text; `None` if there are no calls.
+    newest: Option<(u64, Bytes)>,
 }
 
 /// Sends events until the client disconnects or standin shuts down.
@@ -64,92 +138,139 @@ pub(in crate::admin) async fn stream(
     Extension(memory): Extension<Arc<MemoryShare>>,
     Query(query): Query<EventQuery>,
 ) -> AdminResponse {
-    let Ok(permit) = Arc::clone(&control.event_streams.0).try_acquire_owned() else {
+    let streams = &control.event_streams;
+    let Ok(permit) = Arc::clone(&streams.permits).try_acquire_owned() else {
         let why = format!("{MAX_STREAMS} dashboards are open already; help: close one of them\n");
         return text(StatusCode::SERVICE_UNAVAILABLE, why);
     };
-    let (pieces, body) = mpsc::channel(MAX_EVENTS_AHEAD);
-    let panics = Arc::clone(&control.panics);
-    let events = EventStream {
-        control,
-        live,
-        memory,
-        pieces,
-        answer_times: VecDeque::new(),
-        lists_calls: query.calls,
-        newest_call: None,
-    };
-    tokio::spawn(async move {
-        // a panic ends this stream, and its page opens another
-        let _ = panics.contain(Part::Control, events.run()).await;
-        drop(permit);
-    });
-    let mut response = Response::new(Body::new(EventBody(body)));
+    let (pieces, events) = mpsc::channel(MAX_EVENTS_AHEAD);
+    let stream = EventStream { memory, pieces, lists_calls: query.calls, newest_call: None };
+    streams.subscribe(&control, &live, stream);
+    let mut response = Response::new(Body::new(EventBody { events, _permit: permit }));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-impl EventStream {
+impl Feed {
+    /// Sends events until the last stream has ended.
     async fn run(mut self) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut ending, closed) = (self.control.ending.clone(), self.pieces.clone());
+        let mut ending = self.control.ending.clone();
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
+                _ = ticks.tick() => {
+                    self.state = Some(self.render_state());
+                    self.send_to_all();
+                }
+                Some(stream) = self.joined.recv() => {
+                    self.streams.push(stream);
+                    self.welcome();
+                }
                 () = ending.ending() => return,
-                () = closed.closed() => return,
             }
-            // a client that does not keep up misses what is newest now
-            if self.pieces.capacity() < EVENTS_PER_TICK {
-                continue;
-            }
-            if self.send_state().is_none() || (self.lists_calls && self.send_calls().is_none()) {
-                return;
+            if self.streams.is_empty() {
+                let Some(stream) = self.control.event_streams.forget(&self.live, &mut self.joined) else { return };
+                self.streams.push(stream);
+                self.welcome();
             }
         }
     }
 
-    fn send_state(&mut self) -> Option<()> {
+    /// Sends the newest events to every stream; those whose clients are gone end.
+    fn send_to_all(&mut self) {
+        let mut rendered = Vec::new();
+        let mut streams = std::mem::take(&mut self.streams);
+        streams.retain_mut(|stream| self.send_to(stream, &mut rendered).is_some());
+        self.streams = streams;
+    }
+
+    /// Sends the newest events to the stream that joined last; the first tick does it if there are
+    /// none yet.
+    fn welcome(&mut self) {
+        if self.state.is_some()
+            && let Some(mut stream) = self.streams.pop()
+            && self.send_to(&mut stream, &mut Vec::new()).is_some()
+        {
+            self.streams.push(stream);
+        }
+    }
+
+    /// Sends the newest events to a stream; `None` if its client is gone, or the memory budget is
+    /// exhausted. `rendered` keeps events for the streams that are as far.
+    fn send_to(&self, stream: &mut EventStream, rendered: &mut Vec<CallsEvent>) -> Option<()> {
+        if stream.pieces.is_closed() {
+            return None;
+        }
+        // a client that does not keep up misses what is newest now
+        if stream.pieces.capacity() < EVENTS_PER_TICK {
+            return Some(());
+        }
+        stream.send(self.state.as_ref()?)?;
+        if !stream.lists_calls {
+            return Some(());
+        }
+        let known = rendered.iter().find(|event| event.after == stream.newest_call).cloned();
+        let event = known.unwrap_or_else(|| {
+            let event = self.render_calls(stream.newest_call);
+            rendered.push(event.clone());
+            event
+        });
+        let Some((newest, text)) = event.newest else { return Some(()) };
+        stream.newest_call = Some(newest);
+        stream.send(&text)
+    }
+
+    fn render_state(&mut self) -> Bytes {
         let now = AnswerTimes::of(&self.control.stats.audits);
         let recent = self.answer_times.front().map_or_else(|| now.since(&now), |oldest| now.since(oldest));
         self.answer_times.push_back(now);
         if self.answer_times.len() > TICKS_OF_DISTRIBUTIONS {
             self.answer_times.pop_front();
         }
-        self.send("state", &live_state::json(&self.control, &self.live, &recent))
+        event_text("state", &live_state::json(&self.control, &self.live, &recent))
     }
 
-    fn send_calls(&mut self) -> Option<()> {
+    /// Renders the newest calls of the journal after the one with the ordinal `after`.
+    fn render_calls(&self, after: Option<u64>) -> CallsEvent {
         let journal = self.live.journal();
-        let entries = journal.newest(self.newest_call, MAX_CALLS);
-        let Some(newest) = entries.first().map(|entry| entry.ordinal) else { return Some(()) };
-        let came = self.newest_call.map_or(entries.len() as u64, |before| newest - before);
-        self.newest_call = Some(newest);
-        let has_recorder = self.control.recorder.is_some();
-        let listed: Vec<Value> = entries.iter().map(|entry| calls::summary(entry, has_recorder)).collect();
-        let left_out = came.saturating_sub(listed.len() as u64);
-        self.send("calls", &json!({"calls": listed, "leftOut": left_out}))
+        let entries = journal.newest(after, MAX_CALLS);
+        let newest = entries.first().map(|entry| entry.ordinal).map(|newest| {
+            let came = after.map_or(entries.len() as u64, |before| newest - before);
+            let has_recorder = self.control.recorder.is_some();
+            let listed: Vec<Value> = entries.iter().map(|entry| calls::summary(entry, has_recorder)).collect();
+            let left_out = came.saturating_sub(listed.len() as u64);
+            (newest, event_text("calls", &json!({"calls": listed, "leftOut": left_out})))
+        });
+        CallsEvent { after, newest }
     }
+}
 
+impl EventStream {
     /// Sends an event; `None` if the client is gone, or the memory budget is exhausted.
-    fn send(&self, name: &str, data: &Value) -> Option<()> {
-        let event = format!("event: {name}\ndata: {data}\n\n");
-        let event = self.memory.hold(event.into()).ok()?;
+    fn send(&self, event: &Bytes) -> Option<()> {
+        let event = self.memory.hold(event.clone()).ok()?;
         self.pieces.try_send(event).ok()
     }
 }
 
-/// The body of a stream.
-struct EventBody(mpsc::Receiver<Bytes>);
+fn event_text(name: &str, data: &Value) -> Bytes {
+    format!("event: {name}\ndata: {data}\n\n").into()
+}
+
+/// The body of a stream; its place is free when it is dropped.
+struct EventBody {
+    events: mpsc::Receiver<Bytes>,
+    _permit: OwnedSemaphorePermit,
+}
 
 impl http_body::Body for EventBody {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
+        self.events.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::admin::AccessRules;
 use crate::cli::DurationArg;
 use crate::cli::log::LogArgs;
 use crate::cli::proxy_args::ProxyArgs;
+use crate::cli::span_args::SpanArgs;
 use crate::cli::target_args::TargetArgs;
 use crate::config::{Config, Listener};
 use crate::listen::connection::Limits;
@@ -191,6 +192,9 @@ pub(in crate::cli) struct ServeArgs {
     pub(super) target_connections: Option<u32>,
 
     #[command(flatten)]
+    spans: SpanArgs,
+
+    #[command(flatten)]
     pub(super) forwarding: TargetArgs,
 
     #[command(flatten)]
@@ -285,6 +289,7 @@ impl From<&ServeArgs> for Config {
             proxy: args.proxy.settings(&args.forwarding),
             webhook_concurrency: args.webhook_threadpool_size.get(),
             logs_requests: args.log_requests,
+            spans: args.spans.settings(),
         }
     }
 }
