@@ -5,8 +5,6 @@
 //! accepts writes again, and the gap is marked on it. An exchange is written within a second; a
 //! longer delay is logged.
 
-use std::collections::HashSet;
-use std::hash::BuildHasher as _;
 use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -21,10 +19,12 @@ use hyper::ext::ReasonPhrase;
 
 use super::capture::BodyCapture;
 use super::header_block::HeaderBlock;
+use super::load_counts::{LoadCounts, RecordingSize};
 use crate::locks::LockUnpoisoned as _;
 use crate::panics::{self, Panics, Part};
-use standin_tape::exchange::{BodyRef, Exchange, ExchangeFailure, ExchangeRequest, ExchangeResponse, ExchangeTimes};
-use standin_tape::operations::OperationTree;
+use standin_tape::exchange::{
+    BodyRef, Exchange, ExchangeFailure, ExchangeRequest, ExchangeResponse, ExchangeTimes, FailureReason,
+};
 use standin_tape::{PlainMessage, RedactedMessage, Redactor, TapeGap, TapeWriter};
 
 /// An exchange before redaction, with its secrets.
@@ -59,6 +59,8 @@ pub struct TapeProgress {
     pub exchanges: u64,
     /// Number of operations, as `standin fit` groups the requests.
     pub operations: usize,
+    /// Size of the recording against what `fit` and `gap` need.
+    pub size: RecordingSize,
     /// Median and 99 % quantile of the latency of the service.
     pub latency_p50_p99: Option<(Duration, Duration)>,
     /// Number of exchanges that are lost because the disk was full or too slow.
@@ -101,11 +103,7 @@ impl TapeWriterThread {
             is_lagging: false,
             undecodable_bodies: 0,
             latency_us: Histogram::new_with_max(MAX_LATENCY_US, 3).expect("three digits are fine"),
-            targets: Vec::new(),
-            target_hashes: HashSet::new(),
-            hasher: foldhash::fast::RandomState::default(),
-            operations: 0,
-            grouped_targets: 0,
+            counts: LoadCounts::new(),
         };
         let thread = thread::Builder::new().name("standin-tape".to_owned()).spawn(move || {
             let mut ended = Ok(());
@@ -170,13 +168,7 @@ struct TapeWriterTask {
     undecodable_bodies: u64,
     /// Latencies in microseconds.
     latency_us: Histogram<u64>,
-    /// Distinct methods and paths.
-    targets: Vec<(String, String)>,
-    target_hashes: HashSet<u64>,
-    hasher: foldhash::fast::RandomState,
-    operations: usize,
-    /// Number of targets when the operations were counted.
-    grouped_targets: usize,
+    counts: LoadCounts,
 }
 
 impl TapeWriterTask {
@@ -197,9 +189,7 @@ impl TapeWriterTask {
             if ending || Instant::now() >= next_flush {
                 self.flush();
                 next_flush = Instant::now() + FLUSH_INTERVAL;
-                if self.targets.len() > self.grouped_targets {
-                    (self.operations, self.grouped_targets) = (self.count_operations(), self.targets.len());
-                }
+                self.counts.group();
                 self.publish();
             }
             if ending {
@@ -363,21 +353,16 @@ impl TapeWriterTask {
         if let (None, Some(sent), Some(end)) = (&record.failure, record.times.sent, record.times.last_byte) {
             self.latency_us.saturating_record(end.saturating_sub(sent) / 1_000);
         }
-        let (method, path) = (record.method.as_str(), record.url.path());
-        if self.targets.len() < MAX_TARGETS && self.target_hashes.insert(self.hasher.hash_one((method, path))) {
-            self.targets.push((method.to_owned(), path.to_owned()));
-        }
+        let is_refused = record.failure.as_ref().is_some_and(|failure| failure.reason == FailureReason::Limit);
+        let sent = record.times.sent.filter(|_| !is_refused);
+        self.counts.add(record.method.as_str(), record.url.path(), sent);
     }
 
-    fn count_operations(&self) -> usize {
-        let calls = || self.targets.iter().map(|(method, path)| (method.as_str(), path.as_str()));
-        let operations = OperationTree::learn(calls());
-        calls().map(|(method, path)| operations.name(method, path)).collect::<HashSet<_>>().len()
-    }
     fn publish(&self) {
         let at = |quantile| Duration::from_micros(self.latency_us.value_at_quantile(quantile));
         let mut progress = self.queue.progress.lock_unpoisoned();
-        progress.operations = self.operations;
+        progress.operations = self.counts.operations();
+        progress.size = self.counts.size();
         progress.latency_p50_p99 = (!self.latency_us.is_empty()).then(|| (at(0.5), at(0.99)));
         progress.undecodable_bodies = self.undecodable_bodies;
         progress.forgotten_secrets = self.redactor.forgotten_count();
@@ -398,6 +383,3 @@ const MAX_LAG: Duration = Duration::from_secs(1);
 
 /// Largest latency of the histogram, in microseconds (a day). Longer ones count as a day.
 const MAX_LATENCY_US: u64 = 86_400_000_000;
-
-/// Maximum number of distinct methods and paths by which operations are counted while recording.
-const MAX_TARGETS: usize = 20_000;
