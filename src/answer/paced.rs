@@ -4,9 +4,11 @@
 //! A request with the header `X-Standin-Debug: 1` gets an explanation of its times in the answer.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue};
 
 use super::{Answer, Answerer, trigger_at_end};
@@ -66,6 +68,9 @@ impl Answerer {
     pub(super) async fn answer_paced(self: Arc<Self>, matched: Matched) -> Answer {
         let Matched { stub, ordinal, call, connection, paced, own_delay, explains, webhooks } = matched;
         let (arrival, method) = (call.arrival, call.method.clone());
+        if let Some((rules, idle)) = paced.as_ref().and_then(|paced| paced.connection_rules(self.draws)) {
+            connection.keep_alive.begin_request(rules.max_requests.map(NonZeroU32::get), idle, rules.race);
+        }
         let own_delay = own_delay.unwrap_or_default();
         let timer = &self.context.timer;
         let mut progress = match &paced {
@@ -118,6 +123,9 @@ impl Answerer {
         }
         let rate = paced.as_ref().and_then(|paced| paced.transfer_rate).filter(|_| !progress.is_rejected());
         let transfer = rate.map(|rate| Transfer { start: due, rate });
+        if connection.keep_alive.is_ending() && !connection.http2 {
+            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let mut answer = self.send(reply, &method, transfer, &connection.memory).await;
         if let (Some(times), Ok(response)) = (times, &mut answer) {
             response.extensions_mut().insert(times);

@@ -10,6 +10,7 @@ use clap::Args;
 use super::operation_args::OperationArgs;
 use super::profile_file::{self, Author};
 use super::{Exit, Failure, print_line, print_note};
+use standin_learn::connections::{ConnectionEvidence, FittedConnections};
 use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
 use standin_tape::exchange::Exchange;
@@ -60,6 +61,13 @@ pub(super) struct FitArgs {
     operations: OperationArgs,
 }
 
+/// Parts of the recorded service that are not in the model of its queue.
+struct RecordedService {
+    connections: Option<FittedConnections>,
+    /// Begin of the latest recording, in seconds since 1970.
+    recorded: Option<u64>,
+}
+
 impl FitArgs {
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         profile_file::check_name(&self.profile)?;
@@ -101,7 +109,7 @@ impl FitArgs {
 
     /// Fits the tapes, prints the report, and writes the profile.
     fn fit(&self, tapes: &[PathBuf]) -> Result<Exit, Failure> {
-        let traces = self.traces(tapes)?;
+        let (traces, about) = self.traces(tapes)?;
         let fitted =
             Fitted::new(&profile_file::service(&self.dir), &traces).map_err(|error| Failure::of_error(&error))?;
         let fitted = fitted.since(self.from);
@@ -116,7 +124,15 @@ impl FitArgs {
             return Err(Failure::check_failed("no profile was written: one model would fit neither half")
                 .help("`--anyway` writes it all the same"));
         }
-        profile_file::write(&path, Author::Fit, &fitted.profile().to_yaml(&fitted.to_string()))?;
+        let mut profile = fitted.profile();
+        for service in &mut profile.services {
+            service.connections = about.connections.as_ref().map(|found| found.rules.clone());
+            service.valid.recorded = about.recorded;
+        }
+        profile_file::write(&path, Author::Fit, &profile.to_yaml(&fitted.to_string()))?;
+        if let Some(found) = &about.connections {
+            print_note(&format!("connections: {found}"));
+        }
         print_note(&format!("written to {}; serve it with --profile {}", path.display(), self.profile));
         if fitted.is_unexplained() && !self.anyway {
             return Err(Failure::check_failed(
@@ -128,17 +144,19 @@ impl FitArgs {
     }
 
     /// Reads the calls of all tapes, within `--from` and `--to`.
-    fn traces(&self, tapes: &[PathBuf]) -> Result<Vec<Trace>, Failure> {
+    fn traces(&self, tapes: &[PathBuf]) -> Result<(Vec<Trace>, RecordedService), Failure> {
         let rules = self.operations.rules()?;
         let mut traces = Vec::with_capacity(tapes.len());
         let mut targets: Vec<(String, &Path)> = Vec::new();
+        let (mut connections, mut recorded) = (ConnectionEvidence::default(), None);
         for path in tapes {
             let unreadable = |error| Failure::broken(format!("`{}`: {error}", path.display()));
-            let (head, trace) = self.trace(path, &rules).map_err(unreadable)?;
+            let (head, trace) = self.trace(path, &rules, &mut connections).map_err(unreadable)?;
             if trace.calls.is_empty() && tapes.len() > 1 {
                 print_note(&format!("`{}` has no answered call{}: left out", path.display(), self.of_part()));
                 continue;
             }
+            recorded = recorded.max(Some(head.started_unix_ms / 1_000)).filter(|seconds| *seconds > 0);
             if !targets.iter().any(|(target, _)| *target == head.target) {
                 targets.push((head.target, path));
             }
@@ -154,17 +172,23 @@ impl FitArgs {
         if traces.iter().all(|trace| trace.calls.is_empty()) {
             return Err(Failure::broken(format!("no tape has an answered call{}", self.of_part())));
         }
-        Ok(traces)
+        Ok((traces, RecordedService { connections: connections.fit(), recorded }))
     }
 
     /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the
     /// operations, the second the times.
-    fn trace(&self, path: &Path, rules: &OperationRules) -> Result<(TapeHead, Trace), TapeError> {
+    fn trace(
+        &self,
+        path: &Path,
+        rules: &OperationRules,
+        connections: &mut ConnectionEvidence,
+    ) -> Result<(TapeHead, Trace), TapeError> {
         let (mut broken, mut first) = (None, None);
         let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
         let calls = TapeReader::open(path)?.map_while(&mut whole).map(|exchange| {
             let sent = exchange.times.sent;
             first = first.into_iter().chain(sent).min();
+            connections.add(&exchange);
             (exchange.request.method, exchange.request.url)
         });
         let operations = OperationTree::learn_with(rules.clone(), calls);

@@ -27,7 +27,7 @@ use crate::server::{Handle, Server};
 use crate::stdio;
 use crate::upstream::TargetUrl;
 use standin_learn::draft::DEFAULT_MAX_STUBS;
-use standin_text::{counted, short_duration};
+use standin_text::{counted, grouped, short_duration};
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
@@ -285,8 +285,14 @@ fn line(progress: &RecordingProgress) -> String {
     let refused = if progress.refused > 0 { format!(", {} refused", progress.refused) } else { String::new() };
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
     let (calls, operations, in_flight) = (progress.calls, progress.tape.operations, progress.in_flight);
-    let (calls, operations) = (counted(calls, "call"), counted(operations as u64, "operation"));
-    format!("{calls}, {operations}, {in_flight} in flight{took}{refused}{failed}")
+    let size = &progress.tape.size;
+    let calls = if size.is_enough() {
+        format!("{}, enough for fit and gap", counted(calls, "call"))
+    } else {
+        format!("{} of {} calls", grouped(size.calls), grouped(size.needed_calls()))
+    };
+    let (operations, highest) = (counted(operations as u64, "operation"), size.highest_per_second);
+    format!("{calls}; highest load so far {highest}/s; {operations}, {in_flight} in flight{took}{refused}{failed}")
 }
 
 /// Interval between two progress lines.

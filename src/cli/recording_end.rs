@@ -6,9 +6,9 @@ use std::io;
 use std::path::Path;
 
 use super::print_line;
-use crate::record::{Recorder, RecordingProgress};
+use crate::record::{Recorder, RecordingProgress, RecordingSize};
 use standin_tape::pack_path;
-use standin_text::{counted, short_duration};
+use standin_text::{counted, grouped, short_duration};
 
 /// Content of a finished tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,17 @@ fn summary(progress: &RecordingProgress, tape: &str) -> String {
     if let Some((p50, p99)) = written.latency_p50_p99 {
         let _ = write!(told, "\n  the service took {} at p50, {} at p99", short_duration(p50), short_duration(p99));
     }
-    told + &notes(progress)
+    told + &size(&written.size) + &notes(progress)
+}
+
+/// Returns the size of the recording, and what it lacks for `fit` and `gap`.
+fn size(size: &RecordingSize) -> String {
+    let highest = format!("\n  the highest load was {} calls in a second", grouped(size.highest_per_second));
+    if size.is_enough() {
+        return format!("{highest}; the calls are enough for fit and gap");
+    }
+    let (calls, needed) = (grouped(size.calls), grouped(size.needed_calls()));
+    format!("{highest}; {calls} of {needed} calls that fit and gap need for the p95: record longer, or with --ramp")
 }
 
 /// Returns a line for each kind of call or body that is missing or incomplete.

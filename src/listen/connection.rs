@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::keep_alive::KeepAlive;
 use crate::offload::Turns;
 use crate::wire::{Clock, Transport, Wire};
 use standin_stub::call::Peers;
@@ -60,6 +61,8 @@ pub struct Connection {
     pub memory: Arc<MemoryShare>,
     /// The connection's turns at the offload threads.
     pub turns: Turns,
+    /// The rules of the service by which the connection is closed.
+    pub keep_alive: KeepAlive,
     pub(super) broken: Mutex<Option<ConnectionEnding>>,
 }
 
@@ -78,7 +81,8 @@ impl std::error::Error for Broken {}
 impl Connection {
     /// Creates a connection that has read nothing yet.
     pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool, memory: Arc<MemoryShare>) -> Self {
-        Self { peers, clock, http2, memory, turns: Turns::default(), broken: Mutex::new(None) }
+        let (turns, keep_alive) = (Turns::default(), KeepAlive::default());
+        Self { peers, clock, http2, memory, turns, keep_alive, broken: Mutex::new(None) }
     }
 
     /// Returns the length in bytes up to which a body takes nothing from the memory budget. It is 0

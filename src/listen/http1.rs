@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 use super::connection::{BoxError, Broken, Connection, Limits, TimedOut, poll_interval, time_out};
+use super::keep_alive::KeepAlive;
 use crate::locks::LockUnpoisoned as _;
 use crate::shutdown::DrainGuard;
 use crate::wire::{Clock, Transport, Wire};
@@ -48,7 +49,7 @@ where
         builder.max_headers(limits.headers);
     }
     let mut http = builder.serve_connection(TokioIo::new(wire), &answer);
-    let mut watchdog = pin!(watchdog(&clock, limits));
+    let mut watchdog = pin!(watchdog(&clock, limits, &connection.keep_alive));
     let mut ending = pin!(work.ending());
     let mut closing = false;
     let served = loop {
@@ -128,7 +129,12 @@ where
     type Output = A::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Output> {
-        let polled = Pin::new(&mut self.answer).poll(context);
+        // a service that is closing the connection does not read the request any more
+        let polled = if self.connection.keep_alive.is_losing() {
+            Poll::Ready(Err(Broken(ConnectionEnding::Reset)))
+        } else {
+            Pin::new(&mut self.answer).poll(context)
+        };
         if let Poll::Ready(answer) = &polled {
             self.connection.clock.answered();
             if let Err(Broken(ending)) = answer {
@@ -140,12 +146,12 @@ where
 }
 
 /// Resolves when an HTTP/1.1 connection has been idle, or a head incomplete, for too long.
-async fn watchdog(clock: &Clock, limits: Limits) -> TimedOut {
+async fn watchdog(clock: &Clock, limits: Limits, keep_alive: &KeepAlive) -> TimedOut {
     loop {
-        tokio::time::sleep(poll_interval(limits)).await;
+        keep_alive.wait(poll_interval(limits), clock).await;
         match clock.head_pending() {
             Some(pending) if pending >= limits.read => return TimedOut::Head,
-            None if clock.idle_for() >= limits.idle => return TimedOut::Idle,
+            None if keep_alive.is_over(clock.idle_for(), limits.idle) => return TimedOut::Idle,
             _ => {}
         }
     }

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 
 use super::connection::{BoxError, Broken, Connection, Limits, TimedOut, poll_interval};
 use super::frames::Framed;
+use super::keep_alive::KeepAlive;
 use crate::shutdown::DrainGuard;
 use crate::tasks::Tasks;
 use crate::wire::{Clock, Transport, Wire};
@@ -35,7 +36,7 @@ where
     A: Future<Output = Result<Response<B>, Broken>> + Send + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let clock = Arc::clone(&connection.clock);
+    let (clock, rules) = (Arc::clone(&connection.clock), Arc::clone(&connection));
     let answer = service_fn(move |request| {
         let clock = Arc::clone(&connection.clock);
         clock.progress();
@@ -58,7 +59,7 @@ where
             .initial_connection_window_size(4 << 20)
             .serve_connection(TokioIo::new(Framed::new(wire, Arc::clone(&clock))), answer)
     );
-    let mut watchdog = pin!(watchdog(&clock, limits));
+    let mut watchdog = pin!(watchdog(&clock, limits, &rules.keep_alive));
     let mut ending = pin!(work.ending());
     let mut goaway_sent = false;
     let mut timed_out = None;
@@ -72,6 +73,10 @@ where
                 http.as_mut().graceful_shutdown();
             }
             () = &mut ending, if !goaway_sent => {
+                goaway_sent = true;
+                http.as_mut().graceful_shutdown();
+            }
+            () = rules.keep_alive.ending(), if !goaway_sent => {
                 goaway_sent = true;
                 http.as_mut().graceful_shutdown();
             }
@@ -126,17 +131,17 @@ impl<B: Body + Unpin> Body for ProgressBody<B> {
 
 /// Resolves when an HTTP/2 connection has made no progress, or a head has been incomplete, for too
 /// long.
-async fn watchdog(clock: &Clock, limits: Limits) -> TimedOut {
+async fn watchdog(clock: &Clock, limits: Limits, keep_alive: &KeepAlive) -> TimedOut {
     let mut progressed = Instant::now();
     loop {
-        tokio::time::sleep(poll_interval(limits)).await;
+        keep_alive.wait(poll_interval(limits), clock).await;
         if clock.frame_pending().is_some_and(|pending| pending >= limits.read) {
             return TimedOut::Head;
         }
         if clock.take_progress() || clock.is_answering() {
             progressed = Instant::now();
         }
-        if progressed.elapsed() >= limits.idle {
+        if keep_alive.is_over(progressed.elapsed(), limits.idle) {
             return TimedOut::Idle;
         }
     }

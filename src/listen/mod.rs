@@ -11,6 +11,7 @@ mod frames;
 pub mod host;
 mod http1;
 mod http2;
+pub mod keep_alive;
 pub mod protocol;
 pub mod tls;
 

@@ -11,7 +11,7 @@ use super::stations::{ServiceStations, Stage};
 use super::{ActiveProfile, ActiveSet, RequestTimes};
 use crate::timer::Timer;
 use standin_model::draws::Draws;
-use standin_model::profile::{CompiledService, Reneging};
+use standin_model::profile::{CompiledConnectionRules, CompiledService, Reneging};
 use standin_model::station::{Admission, Capacity, FinishEstimate, JobId, Slot, Work};
 use standin_stub::call::Call;
 use standin_stub::delay::units;
@@ -115,6 +115,13 @@ impl ActiveSet {
 }
 
 impl PacedRequest {
+    /// Returns the rules by which the service closes connections, if it has any, and the idle time
+    /// of the connection of this request.
+    pub fn connection_rules(&self, draws: Draws) -> Option<(&CompiledConnectionRules, Option<Duration>)> {
+        let rules = self.service().connections.as_ref()?;
+        Some((rules, rules.draw_idle(&draws, self.ordinal)))
+    }
+
     /// Returns whether the request leaves its station when its client goes away.
     pub fn can_renege(&self) -> bool {
         self.service().reneging == Reneging::FreeWorker

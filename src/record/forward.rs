@@ -121,6 +121,7 @@ fn begin_download(
     tasks: Tasks,
 ) -> Response<DownloadBody> {
     let (mut parts, body) = response.into_parts();
+    let closes = upstream::closes_connection(parts.version, &parts.headers);
     upstream::remove_hop_by_hop(&mut parts.headers);
     if let Some(location) = parts.headers.get(LOCATION).and_then(|value| value.to_str().ok())
         && let Some(path) = recorder.upstream.target().strip_base(location)
@@ -133,6 +134,7 @@ fn begin_download(
     if let Some(record) = call.record.as_mut().filter(|_| recorder.tape.is_some()) {
         record.response_head = Some((parts.status, HeaderBlock::of(&parts.headers)));
         record.reason = parts.extensions.get().cloned();
+        record.times.closes = closes;
     }
     let timeout = recorder.timeout;
     Response::from_parts(parts, DownloadBody::new(body, Download { call, timeout, tasks }, timeout))

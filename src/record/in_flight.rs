@@ -90,7 +90,8 @@ impl InFlightCall {
         self.leave_service();
         if let Some(connection) = self.connection.take() {
             self.record_times(&connection);
-            if failure.is_none() {
+            let closes = self.record.as_ref().is_some_and(|record| record.times.closes);
+            if failure.is_none() && !closes {
                 self.recorder.upstream.put_idle(self.worker, connection);
             }
         }
@@ -105,6 +106,7 @@ impl InFlightCall {
         if let Some(tape) = &self.recorder.tape {
             record.request_body = self.upload.take_capture();
             record.times.received = self.upload.received();
+            record.times.closed = self.recorder.upstream.take_closed();
             record.failure = failure;
             tape.push(record);
         }
@@ -119,6 +121,7 @@ impl CallAccount<UploadBody> for InFlightCall {
         if let Some(record) = &mut self.record {
             record.in_flight = in_flight;
             record.reused = checkout.reused;
+            (record.times.on_connection, record.times.idle) = checkout.connection.times.reuse();
             record.times.connect = checkout.connect_times.connect.as_nanos() as u64;
             record.times.tls = checkout.connect_times.tls.as_nanos() as u64;
             if let Some(observer) = &self.recorder.observer {

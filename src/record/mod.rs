@@ -14,6 +14,7 @@ mod download;
 mod forward;
 mod header_block;
 mod in_flight;
+mod load_counts;
 mod tape_statistics;
 mod tape_writer;
 mod upload;
@@ -29,6 +30,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 pub use call_observer::{CallEvent, CallObserver, FinishedCall};
+pub use load_counts::RecordingSize;
 pub use tape_writer::TapeProgress;
 pub use upload::RequestBody;
 

@@ -18,10 +18,13 @@ use hyper::ext::ReasonPhrase;
 
 use super::capture::BodyCapture;
 use super::header_block::HeaderBlock;
+use super::load_counts::RecordingSize;
 use super::tape_statistics::TapeStatistics;
 use crate::locks::LockUnpoisoned as _;
 use crate::panics::{self, Panics, Part};
-use standin_tape::exchange::{BodyRef, Exchange, ExchangeFailure, ExchangeRequest, ExchangeResponse, ExchangeTimes};
+use standin_tape::exchange::{
+    BodyRef, Exchange, ExchangeFailure, ExchangeRequest, ExchangeResponse, ExchangeTimes, FailureReason,
+};
 use standin_tape::{PlainMessage, RedactedMessage, Redactor, TapeGap, TapeWriter};
 
 /// An exchange before redaction, with its secrets.
@@ -56,6 +59,8 @@ pub struct TapeProgress {
     pub exchanges: u64,
     /// Number of operations, as `standin fit` groups the requests.
     pub operations: usize,
+    /// Size of the recording against what `fit` and `gap` need.
+    pub size: RecordingSize,
     /// Median and 99 % quantile of the latency of the service.
     pub latency_p50_p99: Option<(Duration, Duration)>,
     /// Number of exchanges that are lost because the disk was full or too slow.
@@ -181,7 +186,7 @@ impl TapeWriterTask {
             if ending || Instant::now() >= next_flush {
                 self.flush();
                 next_flush = Instant::now() + FLUSH_INTERVAL;
-                self.statistics.group_targets();
+                self.statistics.load.group();
                 self.publish();
             }
             if ending {
@@ -320,11 +325,12 @@ impl TapeWriterTask {
             in_flight: record.in_flight,
             reused: record.reused,
         })?;
-        let latency = match (&record.failure, record.times.sent, record.times.last_byte) {
-            (None, Some(sent), Some(end)) => Some(Duration::from_nanos(end.saturating_sub(sent))),
-            _ => None,
-        };
-        self.statistics.count(record.method.as_str(), record.url.path(), latency);
+        if let (None, Some(sent), Some(end)) = (&record.failure, record.times.sent, record.times.last_byte) {
+            self.statistics.record_latency(Duration::from_nanos(end.saturating_sub(sent)));
+        }
+        let is_refused = record.failure.as_ref().is_some_and(|failure| failure.reason == FailureReason::Limit);
+        let sent = record.times.sent.filter(|_| !is_refused);
+        self.statistics.load.add(record.method.as_str(), record.url.path(), sent);
         Ok(())
     }
 
@@ -347,7 +353,8 @@ impl TapeWriterTask {
 
     fn publish(&self) {
         let mut progress = self.queue.progress.lock_unpoisoned();
-        progress.operations = self.statistics.operations();
+        progress.operations = self.statistics.load.operations();
+        progress.size = self.statistics.load.size();
         progress.latency_p50_p99 = self.statistics.latency_p50_p99();
         progress.undecodable_bodies = self.undecodable_bodies;
         progress.forgotten_secrets = self.redactor.forgotten_count();

@@ -10,6 +10,7 @@
 
 mod beta_binomial;
 mod cancel;
+mod late_seconds;
 mod outcome;
 mod plan;
 mod prepare;

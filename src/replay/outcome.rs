@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 
 use super::ScheduledCall;
+use super::late_seconds::LateSeconds;
 use super::status_counts::{MAX_SHARE_DIFFERENCE, StatusCounts, status_text};
 use crate::upstream::SocketTimes;
 use standin_tape::exchange::{BodyRef, Exchange, ExchangeFailure, ExchangeResponse, ExchangeTimes};
@@ -38,6 +40,8 @@ pub struct ReplayOutcome {
     lateness: Histogram<u64>,
     /// Latency of calls in nanoseconds.
     latency: Histogram<u64>,
+    /// Lateness of the calls by the second in which they were due.
+    late_seconds: LateSeconds,
 }
 
 /// Reason not to report the numbers of a run.
@@ -81,6 +85,7 @@ impl ReplayOutcome {
             drawn: HashSet::new(),
             lateness: histogram(),
             latency: histogram(),
+            late_seconds: LateSeconds::default(),
         }
     }
 
@@ -99,6 +104,7 @@ impl ReplayOutcome {
         };
         if let Some(late) = answered.lateness() {
             record(&mut self.lateness, late);
+            self.late_seconds.add(answered.at, late);
         }
         if let Some(end) = answered.times.last_byte {
             record(&mut self.latency, end.saturating_sub(answered.at));
@@ -126,6 +132,7 @@ impl ReplayOutcome {
         self.drawn.extend(&other.drawn);
         self.lateness.add(&other.lateness).expect("both resize");
         self.latency.add(&other.latency).expect("both resize");
+        self.late_seconds.append(&other.late_seconds);
     }
 
     /// Returns a quantile of the lateness, without waits for connections.
@@ -163,6 +170,23 @@ impl ReplayOutcome {
         let limit = limit.unwrap_or_else(|| self.lateness_limit());
         let p99 = self.lateness(0.99);
         (p99 > limit).then_some(ReplayRefusal::Late { p99, limit })
+    }
+
+    /// Returns the reason not to report a comparison, if there is one. The seconds in which the sender
+    /// was late are left out of a comparison, so lateness is a reason only where half of the calls
+    /// are of such seconds.
+    pub fn refusal_of_comparison(&self, limit: Option<Duration>, must_match: bool) -> Option<ReplayRefusal> {
+        let is_mostly_late =
+            || self.late_seconds.late_share(limit.unwrap_or_else(|| self.lateness_limit())) > MAX_LATE_SHARE;
+        let refusal = self.refusal(limit, must_match);
+        refusal.filter(|refusal| !matches!(refusal, ReplayRefusal::Late { .. }) || is_mostly_late())
+    }
+
+    /// Returns the seconds in which the sender was late, in nanoseconds since the first call: those
+    /// of whose calls more than one in a hundred was sent later than `limit`, or than
+    /// [`ReplayOutcome::lateness_limit`].
+    pub fn late_seconds(&self, limit: Option<Duration>) -> Vec<Range<u64>> {
+        self.late_seconds.late(limit.unwrap_or_else(|| self.lateness_limit()))
     }
 
     /// Returns the excess share of 404 responses over the tape's, 0 to 1.
@@ -290,6 +314,9 @@ const MAX_TIME_NANOS: u64 = 86_400_000_000_000;
 const MIN_LATENESS_LIMIT: Duration = Duration::from_millis(1);
 /// Lateness limit as a share of the median latency.
 const LATENESS_LIMIT_SHARE: f64 = 0.05;
+/// Share of calls of late seconds from which on nothing is compared.
+const MAX_LATE_SHARE: f64 = 0.5;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +344,24 @@ mod tests {
         // 5 % of 40 ms
         assert_eq!(outcome(same, same, 1_900_000, 40_000_000).refusal(None, true), None);
         assert!(outcome(same, same, 900_000, 5_000_000).refusal(Some(Duration::ZERO), true).is_some());
+    }
+
+    #[test]
+    fn a_comparison_leaves_out_late_seconds_until_they_are_most() {
+        let same = &[(200, 100)];
+        let mut outcome = outcome(same, same, 2_000_000, 5_000_000);
+        let second = 1_000_000_000;
+        for call in 0..300 {
+            let late = if call < 100 { 2_000_000 } else { 10_000 };
+            outcome.late_seconds.add(call * second / 100, late);
+        }
+        assert!(outcome.refusal(None, true).is_some());
+        assert_eq!(outcome.refusal_of_comparison(None, true), None);
+        assert_eq!(outcome.late_seconds(None), [0..second]);
+        for call in 300..600 {
+            outcome.late_seconds.add(call * second / 100, 2_000_000);
+        }
+        assert!(matches!(outcome.refusal_of_comparison(None, true), Some(ReplayRefusal::Late { .. })));
     }
 
     #[test]

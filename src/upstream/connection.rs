@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{Arrivals, UpstreamStream};
 use crate::locks::LockUnpoisoned as _;
 use crate::tasks::{Readiness, Tasks};
+use standin_tape::exchange::ClosedConnection;
 
 /// A connection that carries no request.
 #[derive(Debug)]
@@ -42,6 +43,12 @@ pub struct SocketTimes {
     last_written: AtomicU64,
     first_read: AtomicU64,
     last_read: AtomicU64,
+    /// Time at which the service was found to have closed its side.
+    closed: AtomicU64,
+    /// Number of requests that the connection has carried.
+    requests: AtomicU32,
+    /// Duration for which the connection was idle before the current request.
+    idle: AtomicU64,
 }
 
 impl<B> Default for ConnectionPool<B> {
@@ -53,8 +60,20 @@ impl<B> Default for ConnectionPool<B> {
 impl<B: Body + 'static> ConnectionPool<B> {
     /// Takes a connection that is open and ready for a request.
     pub fn take(&self) -> Option<UpstreamConnection<B>> {
+        self.take_noting_closed(|_| {})
+    }
+
+    /// Takes a connection that is open and ready for a request. `note` gets the connections that the
+    /// service has closed since the last time.
+    pub fn take_noting_closed(&self, mut note: impl FnMut(ClosedConnection)) -> Option<UpstreamConnection<B>> {
         let mut idle = self.idle();
-        idle.retain(|connection| !connection.sender.is_closed());
+        idle.retain(|connection| {
+            let is_closed = connection.sender.is_closed();
+            if is_closed && let Some(closed) = connection.times.idle_close() {
+                note(closed);
+            }
+            !is_closed
+        });
         let place = idle.iter().rposition(|connection| connection.sender.is_ready())?;
         Some(idle.remove(place))
     }
@@ -108,11 +127,25 @@ where
 impl SocketTimes {
     fn new(base: Instant, readiness: Arc<Readiness>) -> Self {
         let never = AtomicU64::default;
-        Self { base, readiness, first_written: never(), last_written: never(), first_read: never(), last_read: never() }
+        Self {
+            base,
+            readiness,
+            first_written: never(),
+            last_written: never(),
+            first_read: never(),
+            last_read: never(),
+            closed: never(),
+            requests: AtomicU32::new(0),
+            idle: never(),
+        }
     }
 
-    /// Clears the times of the previous request.
+    /// Begins a request: counts it, and clears the times of the previous one.
     pub fn clear(&self) {
+        let now = Instant::now().saturating_duration_since(self.base).as_nanos() as u64;
+        let idle = read(&self.last_read).map_or(0, |last| now.saturating_sub(last));
+        self.idle.store(idle, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         for stamp in [&self.first_written, &self.last_written, &self.first_read, &self.last_read] {
             stamp.store(0, Ordering::Relaxed);
         }
@@ -134,6 +167,30 @@ impl SocketTimes {
     /// nanoseconds since the base.
     pub fn read(&self) -> (Option<u64>, Option<u64>) {
         (read(&self.first_read), read(&self.last_read))
+    }
+
+    /// Returns the number of the current request on the connection, from 1, and the nanoseconds for
+    /// which the connection was idle before it.
+    pub fn reuse(&self) -> (u32, u64) {
+        (self.requests.load(Ordering::Relaxed), self.idle.load(Ordering::Relaxed))
+    }
+
+    /// Returns the end of a connection that the service closed while it was idle.
+    fn idle_close(&self) -> Option<ClosedConnection> {
+        let (closed, answered) = (read(&self.closed)?, read(&self.last_read)?);
+        let is_answered = read(&self.last_written).is_some_and(|sent| sent <= answered);
+        is_answered.then(|| ClosedConnection {
+            requests: self.requests.load(Ordering::Relaxed),
+            idle: closed.saturating_sub(answered),
+        })
+    }
+
+    /// Records that the service has closed its side.
+    fn record_close(&self) {
+        let now = Instant::now().saturating_duration_since(self.base).as_nanos() as u64;
+        if self.closed.load(Ordering::Relaxed) == 0 {
+            self.closed.store(now + 1, Ordering::Relaxed);
+        }
     }
 
     fn record(&self, at: Instant, first: &AtomicU64, last: &AtomicU64) {
@@ -174,8 +231,13 @@ impl<S: AsyncRead + Arrivals + Unpin> AsyncRead for TimestampedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if read.is_ready() && buffer.filled().len() > before {
-            self.times.record_read(self.stream.last_arrival());
+        match &read {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                self.times.record_read(self.stream.last_arrival());
+            }
+            Poll::Ready(Ok(())) if buffer.remaining() == 0 => {}
+            Poll::Ready(_) => self.times.record_close(),
+            Poll::Pending => {}
         }
         read
     }

@@ -1,6 +1,17 @@
 //! Removal of hop-by-hop headers (RFC 9110, 7.6.1), and of content codings that cannot be decoded.
 
+use http::Version;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Returns true if a response says that its connection is closed after it (RFC 9112, 9.3).
+pub fn closes_connection(version: Version, headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut options = values.flat_map(|value| value.split(',')).map(str::trim);
+    match version {
+        Version::HTTP_10 => !options.any(|option| option.eq_ignore_ascii_case("keep-alive")),
+        _ => options.any(|option| option.eq_ignore_ascii_case("close")),
+    }
+}
 
 /// Removes the hop-by-hop headers.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {

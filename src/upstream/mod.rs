@@ -12,8 +12,8 @@ mod target_rules;
 mod target_url;
 mod tls_trust;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,7 +24,7 @@ pub use arrival_stream::{ArrivalStream, Arrivals};
 pub use connection::{ConnectionPool, SocketTimes, UpstreamConnection};
 pub use connector::{ConnectTimes, Connector, UpstreamStream};
 pub use exchange::{CallAccount, Exchanged, timeout_failure};
-pub use headers::{join_cookies, keep_decodable_codings, remove_hop_by_hop};
+pub use headers::{closes_connection, join_cookies, keep_decodable_codings, remove_hop_by_hop};
 pub use limits::{LimitExceeded, UpstreamLimits, UpstreamPermit};
 pub use response_body::{ResponseBody, ResponseObserver};
 pub use target_rules::{TargetPattern, TargetRefusal, TargetRules};
@@ -32,9 +32,10 @@ pub use target_url::TargetUrl;
 pub use tls_trust::{TlsTrust, TrustAnchors};
 
 use self::limits::Limiter;
+use crate::locks::LockUnpoisoned as _;
 use crate::tasks::Tasks;
 use crate::timer::Timer;
-use standin_tape::exchange::{ExchangeFailure, FailureReason};
+use standin_tape::exchange::{ClosedConnection, ExchangeFailure, FailureReason};
 
 /// The client of one service, shared by all workers.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Upstream<B> {
     pools: Vec<ConnectionPool<B>>,
     /// Number of requests that the service works on.
     in_flight: AtomicU32,
+    /// Idle connections that the service has closed, until they are [taken](Upstream::take_closed).
+    closed: Mutex<Vec<ClosedConnection>>,
 }
 
 /// A connection for a request, with its origin.
@@ -75,7 +78,23 @@ where
             connection_permits: limits.connections.map(|limit| Arc::new(Semaphore::new(limit as usize))),
             pools: (0..workers.max(1)).map(|_| ConnectionPool::default()).collect(),
             in_flight: AtomicU32::new(0),
+            closed: Mutex::default(),
         }
+    }
+
+    /// Returns the idle connections that the service was found to have closed since the last call.
+    pub fn take_closed(&self) -> Vec<ClosedConnection> {
+        std::mem::take(&mut *self.closed.lock_unpoisoned())
+    }
+
+    fn take_idle_of(&self, pool: &ConnectionPool<B>) -> Option<Checkout<B>> {
+        let connection = pool.take_noting_closed(|closed| {
+            let mut all = self.closed.lock_unpoisoned();
+            if all.len() < MAX_CLOSED {
+                all.push(closed);
+            }
+        })?;
+        Some(Checkout { connection, reused: true, connect_times: ConnectTimes::default() })
     }
 
     /// Returns the base URL of the service.
@@ -117,7 +136,7 @@ where
 
     /// Takes an idle connection of a worker.
     pub fn take_idle(&self, worker: usize) -> Option<Checkout<B>> {
-        take_idle(&self.pools[worker % self.pools.len()])
+        self.take_idle_of(&self.pools[worker % self.pools.len()])
     }
 
     /// Opens a connection. At the limit of connections, takes an idle one of any worker.
@@ -127,7 +146,7 @@ where
             if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
                 return self.open(tasks, Some(permit)).await;
             }
-            if let Some(checkout) = self.pools.iter().find_map(take_idle) {
+            if let Some(checkout) = self.pools.iter().find_map(|pool| self.take_idle_of(pool)) {
                 return Ok(checkout);
             }
             // there are no more permits than connections, so one is about to become idle or to
@@ -150,10 +169,6 @@ where
     }
 }
 
-fn take_idle<B: Body + 'static>(pool: &ConnectionPool<B>) -> Option<Checkout<B>> {
-    Some(Checkout { connection: pool.take()?, reused: true, connect_times: ConnectTimes::default() })
-}
-
 /// Returns the failure for an error of hyper.
 pub fn failure_of(error: &hyper::Error) -> ExchangeFailure {
     let reason = if error.is_parse() {
@@ -170,3 +185,5 @@ pub fn failure_of(error: &hyper::Error) -> ExchangeFailure {
 
 /// Interval at which a request at the limit of connections looks for an idle one.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// Maximum number of closed connections that wait for a recorder.
+const MAX_CLOSED: usize = 10_000;

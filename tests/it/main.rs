@@ -3,6 +3,7 @@
 mod admin; // the control plane
 mod cli; // the binary: exit codes, messages, signals
 mod conformance; // WireMock's recorded answers
+mod connections; // when the service of a profile closes them
 mod dashboard; // the page for a browser, and its data
 mod delays; // when answers come
 mod draft; // from a tape to stubs that answer as it did
@@ -12,6 +13,7 @@ mod fit; // `standin fit` on the command line
 mod folders; // folders as teams have them
 mod front_door; // targets, headers, static files and CORS as clients of WireMock expect them
 mod gap; // how far the mock is from the service
+mod gap_report; // what its report says beside the numbers
 mod hostile; // one call, one file or one client against all others
 mod http; // framing, limits, shutdown
 mod import; // what other tools measured, as a profile

@@ -1,6 +1,7 @@
 //! Learning from tapes: performance models (`fit`, `import`), comparisons of a mock with its
 //! service (`gap`), and stubs (`draft`, `snapshot`).
 
+pub mod connections;
 pub mod draft;
 pub mod fit;
 pub mod gap;

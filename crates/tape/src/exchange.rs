@@ -139,6 +139,33 @@ pub struct ExchangeTimes {
     /// Time at which the last byte of the response arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_byte: Option<u64>,
+    /// Number of the request on its connection, from 1; 0 if it is unknown.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub on_connection: u32,
+    /// Duration for which the connection had been idle before the request; 0 on a new connection.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub idle: u64,
+    /// True if the response said that the service closes the connection after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closes: bool,
+    /// Idle connections that the service was found to have closed since the exchange before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<ClosedConnection>,
+}
+
+/// An idle connection that the service closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClosedConnection {
+    /// Number of requests that it had carried.
+    pub requests: u32,
+    /// Duration from the end of its last response to the close, in nanoseconds.
+    pub idle: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

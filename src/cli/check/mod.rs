@@ -3,8 +3,10 @@
 
 mod sarif;
 mod secrets;
+mod stale;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -52,6 +54,10 @@ pub(super) struct CheckArgs {
     /// Check no stub as a template, as `serve` does with this option
     #[arg(long, conflicts_with = "global_response_templating")]
     disable_response_templating: bool,
+
+    /// Warn about profiles whose recording is older: `30d`, or `12h`
+    #[arg(long, value_name = "AGE", value_parser = stale::parse_age)]
+    stale: Option<Duration>,
 
     /// The longest mapping file or profile, as for `serve`
     #[arg(long, value_name = "BYTES", default_value_t = MAX_BYTES)]
@@ -108,6 +114,9 @@ impl CheckArgs {
         for service in &services {
             let found = profile::load_up_to(&service.root, service.max_file_bytes);
             profiles += found.profiles.len();
+            if let Some(limit) = self.stale {
+                defects.extend(stale::in_profiles(&service.root, &found.profiles, limit));
+            }
             defects.extend(found.defects);
         }
         let (stubs, left_out) = (loaded.stubs.len(), loaded.left_out);

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::GapCommand;
+use super::conditions;
+use super::history;
 use super::mock::InProcessMock;
 use super::reference_model;
 use super::trial_runner::TrialRunner;
@@ -45,7 +47,12 @@ impl GapCommand {
         let alike = ServiceRun::are_alike(reference.runs.iter().chain(&mock.runs));
         (reference.repeats, mock.repeats) = (several && alike, several && alike);
         let model = reference_model::of_tapes(&originals_read.iter().collect::<Vec<_>>(), &operations);
-        let known = ComparisonContext { model, served: MockKind::Tape };
+        let known = ComparisonContext {
+            model,
+            served: MockKind::Tape,
+            conditions: conditions::of(originals_read.first()),
+            arguments: conditions::of_tapes(originals, copies),
+        };
         let mut gap = Gap::with_context(&known, &reference, &mock, self.budget.0.clone());
         if several && !alike {
             gap.notes.push(
@@ -64,11 +71,22 @@ impl GapCommand {
         let recording = open(&tape)?;
         let cancel = CancelToken::default();
         cancel_on_signals(&cancel).map_err(|error| Failure::broken(format!("cannot listen for signals: {error}")))?;
-        let gap = match &self.target {
+        let mut gap = match &self.target {
             None => self.against_recorded(dir, &tape, &recording, &cancel),
             Some(url) => self.against_live(dir, &tape, &recording, url, &cancel),
         }?;
         not_halted(&cancel)?;
+        let profile = InProcessMock::profile(self, dir);
+        if let Some(age) =
+            profile.as_deref().and_then(|name| conditions::age(dir, name, &recording, self.target.is_some()))
+        {
+            gap.note_age(&age);
+        }
+        let before = history::read(dir);
+        gap.set_history(before.clone());
+        if let Some(entry) = gap.history_entry(profile.as_deref()).filter(|_| !self.no_history) {
+            history::append(dir, before, entry);
+        }
         Ok(gap)
     }
 
@@ -83,25 +101,27 @@ impl GapCommand {
         let plan = Plan::new(recording, Pace::Recorded { speed: 1.0 }, |_| true);
         let mock = InProcessMock::start(self, dir, self.seed(), cancel)?;
         let prepared = self.sending.rules().prepare(recording, tape, &plan, &mock.target, true)?;
-        progress(&format!("replaying {} for {} s against the mock", tape.display(), plan.length() / 1_000_000_000));
         let runner = TrialRunner { recording, prepared: &prepared, target: &mock.target };
-        let (outcome, run) = runner.run(&plan)?;
+        let (outcome, run) = runner.run(&plan, "the mock")?;
         if outcome.cancelled.is_some() {
             return Err(ended_by_signal(0, outcome.sent));
         }
         progress(&account("mock", &outcome));
         self.believe(&outcome, false)?;
         let operations = recording.operations();
-        let doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+        let mut doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+        let late = outcome.late_seconds(self.sending.max_lateness());
+        doubtful.extend(late.iter().cloned());
         let side = |name: &str, tape: &LoadedTape| {
             let run = ServiceRun { doubtful: doubtful.clone(), ..ServiceRun::new(tape, &operations) };
             ComparisonSide { name: name.to_owned(), runs: vec![run], repeats: false }
         };
         not_halted(cancel)?;
-        let known = reference_model::of_mock(dir, mock.profile.as_deref(), recording);
+        let known = self.context(dir, &mock, recording);
         let (reference, copy) = (side("recorded", recording), side("mock", &run));
         let mut gap = Gap::with_context(&known, &reference, &copy, self.budget.0.clone());
         gap.notes.extend(mock.notes());
+        gap.notes.extend(late_note(late.len(), plan.length()));
         gap.notes.extend(condition(recording));
         Ok(gap)
     }
@@ -125,14 +145,14 @@ impl GapCommand {
         let operations = recording.operations();
         let repeats = self.runs.is_some();
         let mut trials = LiveTrials::new(repeats);
-        let mut flagged = Vec::new();
+        let (mut flagged, mut late_seconds, mut sent_for) = (Vec::new(), 0, 0);
         let blocks = match self.runs {
             Some(runs) => vec![plan.clone(); runs as usize],
             None => plan.blocks(self.blocks.unwrap_or(BLOCKS)),
         };
         for (number, block) in blocks.iter().enumerate() {
             let what = if repeats { "run" } else { "block" };
-            progress(&format!("{what} {} of {}: {} calls to each", number + 1, blocks.len(), block.calls.len()));
+            let begun = format!("{what} {} of {}", number + 1, blocks.len());
             if repeats && number > 0 {
                 // another mock: what an earlier run left in its queues and draws is gone
                 flagged.extend(mock.flagged());
@@ -146,11 +166,16 @@ impl GapCommand {
             let order = if number % 2 == 0 { [LIVE, MOCK] } else { [MOCK, LIVE] };
             let mut doubtful = Vec::new();
             for side in order {
-                let (outcome, run) = runners[side].run(block)?;
+                let name = if side == MOCK { "the mock" } else { "the live service" };
+                let (outcome, run) = runners[side].run(block, &format!("{begun}, {name}"))?;
                 trials.check(side, &outcome)?;
                 if side == MOCK {
-                    doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
+                    doubtful.extend(mock.doubtful(&outcome, self.sending.max_lateness()));
                 }
+                let late = outcome.late_seconds(self.sending.max_lateness());
+                late_seconds += late.len();
+                sent_for += block.length();
+                doubtful.extend(late);
                 trials.add(side, outcome, ServiceRun::new(&run, &operations));
             }
             trials.mark_doubtful(&doubtful);
@@ -158,12 +183,22 @@ impl GapCommand {
         self.believe_all(&trials.outcomes)?;
         not_halted(cancel)?;
         let [live, copy] = trials.sides;
-        let known = reference_model::of_mock(dir, mock.profile.as_deref(), recording);
+        let known = self.context(dir, &mock, recording);
         let mut gap = Gap::with_context(&known, &live, &copy, self.budget.0.clone());
+        gap.notes.extend(late_note(late_seconds, sent_for));
         gap.notes.extend(flagged);
         gap.notes.extend(mock.notes());
         gap.notes.extend(self.live_notes(&plan));
         Ok(gap)
+    }
+
+    /// Returns what is known of the mock and the service beside their calls.
+    fn context(&self, dir: &Path, mock: &InProcessMock, recording: &LoadedTape) -> ComparisonContext {
+        ComparisonContext {
+            conditions: conditions::of(Some(recording)),
+            arguments: conditions::of_folder(dir, self.target.as_deref(), recording),
+            ..reference_model::of_mock(dir, mock.profile.as_deref(), recording)
+        }
     }
 
     /// Returns notes on the seeds of the mock and on calls that were not sent.
@@ -190,7 +225,7 @@ impl GapCommand {
 
     /// Refuses a run that must not be believed.
     fn believe(&self, outcome: &ReplayOutcome, is_live: bool) -> Result<(), Failure> {
-        if let Some(refusal) = outcome.refusal(self.sending.max_lateness(), is_live) {
+        if let Some(refusal) = outcome.refusal_of_comparison(self.sending.max_lateness(), is_live) {
             return Err(Failure::broken(refusal.to_string()));
         }
         if !is_live && outcome.misses_too_many() {
@@ -241,13 +276,26 @@ impl LiveTrials {
         }
     }
 
-    /// Marks seconds of the last block, in which the mock was too slow, as doubtful on both sides:
-    /// what came in them may be another load than the rest.
+    /// Marks seconds of the last block, in which the mock or the sender was late, as doubtful on both
+    /// sides: what came in them may be another load than the rest.
     fn mark_doubtful(&mut self, doubtful: &[Range<u64>]) {
         for run in self.sides.iter_mut().filter_map(|side| side.runs.last_mut()) {
             run.doubtful = doubtful.to_vec();
         }
     }
+}
+
+/// Returns a note on the seconds in which the sender was late, if any. `length` is that of all runs,
+/// in nanoseconds.
+fn late_note(late: usize, length: u64) -> Option<String> {
+    (late > 0).then(|| {
+        let seconds = (length / 1_000_000_000).max(late as u64);
+        format!(
+            "the sender was late in {late} of {}: calls that came or ended then are left out on both sides; free the machine, \
+             send fewer calls, or give --max-lateness",
+            counted(seconds, "second")
+        )
+    })
 }
 
 /// Returns the tape of a stub folder that was begun last. A tape of a replay is no recording.

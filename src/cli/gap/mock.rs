@@ -26,8 +26,7 @@ pub(super) struct InProcessMock {
 impl InProcessMock {
     /// Starts the mock of a stub folder.
     pub(super) fn start(command: &GapCommand, dir: &Path, seed: u64, cancel: &CancelToken) -> Result<Self, Failure> {
-        let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();
-        let profile = command.profile.clone().or_else(|| recorded.then(|| RECORDED.to_owned()));
+        let profile = Self::profile(command, dir);
         let told = match &profile {
             Some(name) => format!("the mock was served with profile {name}, seed {seed}"),
             None => "the mock was served without a profile, as fast as it can; `fit` writes one".to_owned(),
@@ -53,6 +52,12 @@ impl InProcessMock {
             ReplayTarget::parse(&format!("http://{address}"), &TrustAnchors::System).map_err(Failure::broken)?;
         let target = ReplayTarget { cancel: cancel.clone(), ..target };
         Ok(Self { target: command.sending.bounded(target), profile, told, handle })
+    }
+
+    /// Returns the name of the profile that the mock of a folder is served with, if any.
+    pub(super) fn profile(command: &GapCommand, dir: &Path) -> Option<String> {
+        let recorded = dir.join("profiles").join(format!("{RECORDED}.yaml")).exists();
+        command.profile.clone().or_else(|| recorded.then(|| RECORDED.to_owned()))
     }
 
     /// Returns notes on how the mock was served and on seconds in which it was too slow.

@@ -1,7 +1,10 @@
 //! `standin gap`: how far the mock is from the service, measured.
 
 mod compare;
+mod conditions;
+mod history;
 mod mock;
+mod progress;
 mod reference_model;
 mod trial_runner;
 
@@ -66,6 +69,10 @@ pub(super) struct GapCommand {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=100), conflicts_with = "blocks", requires = "target")]
     runs: Option<u64>,
 
+    /// Do not add the comparison to DIR/gap-history.jsonl, whose trend the report shows
+    #[arg(long)]
+    no_history: bool,
+
     /// The result as JSON
     #[arg(long)]
     json: bool,
@@ -118,7 +125,8 @@ impl GapCommand {
     /// Refuses what would have no effect.
     fn check_options(&self) -> Result<(), Failure> {
         let of_tapes = !self.reference.is_empty() || self.what.len() == 2;
-        let of_mock = [(self.profile.is_some(), "--profile"), (self.seed.is_some(), "--seed")];
+        let of_mock =
+            [(self.profile.is_some(), "--profile"), (self.seed.is_some(), "--seed"), (self.no_history, "--no-history")];
         let of_mock = of_mock.into_iter().find_map(|(is_given, option)| is_given.then_some(option));
         if of_tapes && let Some(option) = of_mock.or_else(|| self.sending.given()) {
             let told = format!("{option} has no effect on tapes: nothing is sent; leave it out, or give a stub folder");

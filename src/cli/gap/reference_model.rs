@@ -12,12 +12,16 @@ use standin_tape::operations::OperationTree;
 /// Returns the context of a mock that was served with or without a profile.
 pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &LoadedTape) -> ComparisonContext {
     let Some(name) = profile else {
-        return ComparisonContext { model: of_tapes(&[recording], &recording.operations()), served: MockKind::Unpaced };
+        return ComparisonContext {
+            model: of_tapes(&[recording], &recording.operations()),
+            served: MockKind::Unpaced,
+            ..ComparisonContext::default()
+        };
     };
     let loaded = profile::load(dir);
     let profile = loaded.profiles.iter().find(|profile| profile.name == name);
     let model = profile.and_then(|profile| CapacityModel::of(profile, format!("profile {name}")));
-    ComparisonContext { model, served: MockKind::Profile }
+    ComparisonContext { model, served: MockKind::Profile, ..ComparisonContext::default() }
 }
 
 /// Fits the tapes. Returns `None` if no model explains the calls, or if the service got other calls

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::progress::TrialProgress;
 use crate::cli::Failure;
 use crate::replay::{self, Plan, PreparedCalls, ReplayOutcome, ReplayTarget};
 use standin_tape::exchange::Exchange;
@@ -15,15 +16,18 @@ pub(super) struct TrialRunner<'r> {
 }
 
 impl TrialRunner<'_> {
-    /// Sends a plan, and takes the answers for a tape.
-    pub(super) fn run(&self, plan: &Plan) -> Result<(ReplayOutcome, LoadedTape), Failure> {
+    /// Sends a plan, and takes the answers for a tape. Shows its progress under `label`.
+    pub(super) fn run(&self, plan: &Plan, label: &str) -> Result<(ReplayOutcome, LoadedTape), Failure> {
+        let mut progress = TrialProgress::begin(label, plan);
         let mut exchanges: Vec<Exchange> = Vec::with_capacity(plan.calls.len());
         let outcome = replay::run(self.recording, self.prepared, plan, self.target, |mut exchange| {
             // what the comparison does not need must not fill the memory
             exchange.request.headers = Vec::new();
+            progress.count();
             exchanges.push(exchange);
             Ok(())
         });
+        progress.end();
         let outcome = outcome.map_err(|error| {
             Failure::broken(format!("cannot replay against {}: {error}", self.target.connector.target()))
         })?;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::gap::conditions::{CommandArguments, ComparisonConditions};
 use standin_model::profile::{CompiledOperation, CompiledProfile, CompiledService, ProfileValidRange};
 use standin_model::station::{Capacity, Contention, Queue};
 
@@ -15,6 +16,10 @@ pub struct ComparisonContext {
     pub model: Option<CapacityModel>,
     /// The kind of mock that was compared.
     pub served: MockKind,
+    /// Service, dates, machine and version.
+    pub conditions: ComparisonConditions,
+    /// The arguments of the commands that reports advise.
+    pub arguments: CommandArguments,
 }
 
 /// A kind of mock, by how its responses were timed.

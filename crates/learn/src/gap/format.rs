@@ -59,6 +59,8 @@ pub(crate) fn quoted(from: &str) -> String {
     from.strip_prefix("profile ").map_or_else(|| from.to_owned(), |name| format!("profile “{name}”"))
 }
 
+/// The reason why calls are left out, as a clause.
+pub(crate) const TOO_SLOW_THEN: &str = "the mock itself or the sender was late when they came or ended";
 /// Ratios that are told as such, in tables and in sentences.
 const MIN_RATIO_AS_TIMES: f64 = 10.0;
 const MIN_RATIO_IN_SENTENCES: f64 = 2.0;

@@ -8,9 +8,11 @@
 
 mod capacity;
 mod compare;
+mod conditions;
 mod diagnose;
 mod evaluate;
 mod format;
+mod history;
 mod inference;
 mod noise;
 mod report;
@@ -34,9 +36,11 @@ pub use compare::knee::Knee;
 pub use compare::load_levels::LoadLevel;
 pub use compare::sample::{Latency, Percentiles, RunSample, SampleSummary};
 pub use compare::service_run::{ComparisonSide, ServiceRun, TimedCall};
+pub use conditions::{CommandArguments, ComparisonConditions};
 pub use diagnose::rules::{Cause, CauseKind};
 pub use evaluate::budget::{BudgetLimits, GapBudget, Metric};
 pub use evaluate::limit_outcome::{LimitResult, Verdict};
+pub use history::{HistoryEntry, ProfileAge};
 pub use inference::{Inference, Largest, Power};
 pub use noise::NoiseFrom;
 pub use report::headline::Headline;
@@ -61,7 +65,10 @@ pub struct Gap {
     pub capacity_from: Option<String>,
     /// Every operation at every level at which it was called, by operation.
     pub cells: Vec<Cell>,
-    /// The mock and the simpler mocks beside it, each by one number.
+    /// The mock by one number: its typical row and its worst; `None` if no row is comparable.
+    pub headline: Option<Headline>,
+    /// The mock and the simpler mocks beside it, each by one number, over the rows whose tails were
+    /// judged. Only the mock if there are none.
     pub standings: Vec<Headline>,
     /// Returns the knees of the operations, those called most first.
     pub knees: Vec<Knee>,
@@ -76,7 +83,13 @@ pub struct Gap {
     pub verdict: Verdict,
     /// Likely causes with the next step for each: at most three, none if nothing differs.
     pub causes: Vec<Cause>,
-    /// Notes on the conditions of the comparison.
+    /// The whole command of the next step.
+    pub command: Option<String>,
+    /// Service, dates, machine and version.
+    pub conditions: ComparisonConditions,
+    /// Comparisons of the same folder that were made before, the oldest first.
+    pub history: Vec<HistoryEntry>,
+    /// Notes on the comparison.
     pub notes: Vec<String>,
     /// Data of the charts, which only the HTML page shows.
     #[serde(skip)]
@@ -98,7 +111,8 @@ pub struct SideSummary {
     pub calls: u64,
     /// Calls at a load that the reference never saw: they are not compared.
     pub beyond: u64,
-    /// Calls that came or ended while the mock itself was too slow: they are not compared either.
+    /// Calls that came or ended while the mock itself or the sender was late: they are not compared
+    /// either.
     pub left_out: u64,
 }
 
@@ -148,6 +162,7 @@ impl Gap {
         Self {
             version: JSON_VERSION,
             inference: if repeats { Inference::new(&cells, runs) } else { None },
+            headline: Headline::new(None, &cells.iter().collect::<Vec<_>>()),
             standings: Headline::all(&cells),
             knees: knees(&cells, &levels.levels),
             verdict: verdict(&cells, judged, budget.is_some()),
@@ -163,11 +178,15 @@ impl Gap {
             budget,
             judged,
             notes: Vec::new(),
+            command: None,
+            history: Vec::new(),
+            conditions: known.conditions.clone(),
             series,
             served: known.served,
             reference: accounts.0,
             mock: accounts.1,
         }
+        .with_command(&known.arguments)
     }
 }
 

@@ -103,6 +103,7 @@ impl ImportedProfile {
             in_flight: read.load.at_once,
             per_second: read.load.highest_rate().map(|rate| (rate * 10.0).round() / 10.0).filter(|rate| *rate > 0.0),
             samples: samples.filter(|count| *count > 0),
+            recorded: None,
         };
         let mut notes = read.notes;
         notes.dedup();

@@ -74,8 +74,13 @@ pub(crate) fn sentence(text: &str) -> String {
     if name.contains(|c: char| c.is_ascii_digit()) {
         return format!("{text}.");
     }
+    if text.is_empty() { String::new() } else { format!("{}.", capitalized(text)) }
+}
+
+/// Returns a text with a capital letter.
+pub(crate) fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
 
 const STYLE: &str = include_str!("style.css");

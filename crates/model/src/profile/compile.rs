@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use super::autocorrelation::BlockFactors;
 use super::compiled::{
-    CompiledClass, CompiledOperation, CompiledProfile, CompiledRateLimit, CompiledService, CompiledStation, TimeFactors,
+    CompiledClass, CompiledConnectionRules, CompiledOperation, CompiledProfile, CompiledRateLimit, CompiledService,
+    CompiledStation, TimeFactors,
 };
 use super::model::{
-    DistributionSpec, OperationTiming, Overflow, Profile, ProfileService, ScaleFactors, StallTimes, StationSpec,
+    ConnectionRules, DistributionSpec, OperationTiming, Overflow, Profile, ProfileService, ScaleFactors, StallTimes,
+    StationSpec,
 };
 use crate::station::{Capacity, Contention, StallSchedule};
 use standin_stub::delay::Distribution;
@@ -94,6 +96,7 @@ impl ProfileCompiler {
             rate_limit,
             stalls: spec.stalls.as_ref().and_then(|stalls| self.stalls(&spec.name, stalls)),
             reneging: spec.reneging,
+            connections: spec.connections.as_ref().and_then(|rules| self.connections(&spec.name, rules)),
             operations,
             default: default_index,
             valid: spec.valid,
@@ -146,6 +149,15 @@ impl ProfileCompiler {
             interval: self.distribution(&stalls.interval)?,
             duration: self.distribution(&stalls.duration)?,
             keys: ["every", "last"].map(|part| stream_key(service, "", part)),
+        })
+    }
+
+    fn connections(&mut self, service: &str, rules: &ConnectionRules) -> Option<CompiledConnectionRules> {
+        Some(CompiledConnectionRules {
+            max_requests: rules.max_requests,
+            race: rules.race,
+            idle: self.optional_distribution(rules.idle.as_ref())?,
+            key: stream_key(service, "", "connections"),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Compiled profiles: the patterns and distributions that calls are matched with and drawn from.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -40,6 +41,8 @@ pub struct CompiledService {
     pub stalls: Option<StallSchedule>,
     /// Behaviour when a client goes away before its answer.
     pub reneging: Reneging,
+    /// Rules by which the service closes its connections.
+    pub connections: Option<CompiledConnectionRules>,
     /// Operations; the default one is the last.
     pub operations: Vec<CompiledOperation>,
     /// Range in which the service was observed.
@@ -65,6 +68,17 @@ pub struct CompiledRateLimit {
     pub rate: TokenRate,
     /// Response to a call that is turned away.
     pub overflow: Reply,
+}
+
+/// Rules by which a service closes its connections.
+#[derive(Debug)]
+pub struct CompiledConnectionRules {
+    /// Number of answers after which a connection is closed.
+    pub max_requests: Option<NonZeroU32>,
+    /// Time after the end of the idle time in which a request is lost.
+    pub race: Duration,
+    pub(super) idle: Option<Distribution>,
+    pub(super) key: u64,
 }
 
 /// An operation, compiled.
@@ -143,6 +157,14 @@ impl CompiledProfile {
         let mut named = service.operations.iter().enumerate().filter(|(index, _)| Some(*index) != service.default);
         let matched = named.find(|(_, operation)| matches(&operation.pattern)).map(|(index, _)| index);
         Some(OperationMatch { service: index, operation: matched.or(service.default) })
+    }
+}
+
+impl CompiledConnectionRules {
+    /// Draws the time without a request after which a connection is closed, for the connection of
+    /// the request with this index; `None` if it stays open.
+    pub fn draw_idle(&self, draws: &Draws, ordinal: u64) -> Option<Duration> {
+        self.idle.as_ref().map(|idle| idle.sample(&mut draws.at(self.key, ordinal)))
     }
 }
 

@@ -18,14 +18,14 @@ mod tests;
 mod timeline;
 
 pub use compiled::{
-    CallDemands, CompiledClass, CompiledOperation, CompiledProfile, CompiledRateLimit, CompiledService,
-    CompiledStation, OperationMatch,
+    CallDemands, CompiledClass, CompiledConnectionRules, CompiledOperation, CompiledProfile, CompiledRateLimit,
+    CompiledService, CompiledStation, OperationMatch,
 };
 pub use load::{load, load_up_to};
 pub use model::{
-    Autocorrelation, DemandClass, DistributionParam, DistributionSpec, OperationTiming, Overflow, Profile,
-    ProfileOperation, ProfileService, ProfileValidRange, RateLimit, Reneging, ScaleFactors, StallTimes, StationSpec,
-    Timeline, TimelineStep,
+    Autocorrelation, ConnectionRules, DemandClass, DistributionParam, DistributionSpec, OperationTiming, Overflow,
+    Profile, ProfileOperation, ProfileService, ProfileValidRange, RateLimit, Reneging, ScaleFactors, StallTimes,
+    StationSpec, Timeline, TimelineStep,
 };
 pub use schema::PROFILE_JSON_SCHEMA;
 pub use sources::{LoadedProfiles, ProfileFile, read_all};

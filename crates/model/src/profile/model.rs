@@ -1,5 +1,6 @@
 //! The data of a profile: what a profile file states, and what fitting and importing produce.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -43,6 +44,8 @@ pub struct ProfileService {
     pub stalls: Option<StallTimes>,
     /// Behaviour when a client goes away before its answer (`abandon` in the file).
     pub reneging: Reneging,
+    /// Rules by which the service closes its connections; `None` leaves them open.
+    pub connections: Option<ConnectionRules>,
     /// Factors for what-if questions.
     pub scale: ScaleFactors,
     /// Operations, in the order in which they are matched.
@@ -79,6 +82,18 @@ pub struct StallTimes {
     pub interval: DistributionSpec,
     /// Time that a stall takes.
     pub duration: DistributionSpec,
+}
+
+/// Rules by which a service closes its connections.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionRules {
+    /// Number of answers after which a connection is closed; with 1, every request needs a
+    /// connection of its own. HTTP/2 connections get GOAWAY.
+    pub max_requests: Option<NonZeroU32>,
+    /// Time without a request after which a connection is closed.
+    pub idle: Option<DistributionSpec>,
+    /// Time after that in which a request is lost: the connection is reset instead of an answer.
+    pub race: Duration,
 }
 
 /// Behaviour of a service when a client goes away before its answer.
@@ -183,6 +198,8 @@ pub struct ProfileValidRange {
     pub per_second: Option<f64>,
     /// Number of calls that were observed.
     pub samples: Option<u64>,
+    /// Begin of the latest recording, in seconds since 1970.
+    pub recorded: Option<u64>,
 }
 
 /// A distribution of times, by its kind and parameters as [`Distribution::build`] takes them.

@@ -533,7 +533,18 @@ prop_compose! {
             scale: ScaleFactors { latency, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(timing(default)),
-            valid: ProfileValidRange { utilization: valid.0, in_flight: valid.1, per_second: valid.2, samples: valid.1 },
+            connections: valid.1.map(|number| ConnectionRules {
+                max_requests: NonZeroU32::new((number % 1_000) as u32 + 1),
+                idle: Some(DistributionSpec::fixed(Duration::from_millis(number % 100_000))),
+                race: Duration::from_micros(number % 1_000),
+            }),
+            valid: ProfileValidRange {
+                utilization: valid.0,
+                in_flight: valid.1,
+                per_second: valid.2,
+                samples: valid.1,
+                recorded: valid.1.map(|number| number % 4_000_000_000),
+            },
         }
     }
 }

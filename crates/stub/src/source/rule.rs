@@ -53,8 +53,11 @@ impl Rule {
     /// A secret in a stub.
     pub const SECRET: Self = Self { id: "secret", summary: "a stub that contains what looks like a secret" };
 
+    /// A profile of an old recording.
+    pub const STALE: Self = Self { id: "stale", summary: "a profile whose recording is older than `--stale` allows" };
+
     /// All rules.
-    pub const ALL: [&'static Self; 11] = [
+    pub const ALL: [&'static Self; 12] = [
         &Self::INVALID,
         &Self::SUSPICIOUS,
         &Self::NO_STUB,
@@ -66,5 +69,6 @@ impl Rule {
         &Self::NOT_RENDERED,
         &Self::UNKNOWN_EXTENSION,
         &Self::SECRET,
+        &Self::STALE,
     ];
 }

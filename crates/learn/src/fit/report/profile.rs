@@ -41,6 +41,8 @@ impl Fitted {
             rate_limit: self.limits.iter().find_map(rate_limit),
             stalls: self.stalls.as_ref().map(stalls),
             reneging: Reneging::KeepWorker,
+            // learned from whole exchanges, which this model does not keep
+            connections: None,
             scale: ScaleFactors { latency: 1.0, capacity: 1.0 },
             operations: operations.collect(),
             default: Some(self.timing(&self.default)),
@@ -49,6 +51,7 @@ impl Fitted {
                 in_flight: Some(u64::from(self.valid.in_flight)),
                 per_second: Some((self.valid.per_second * 10.0).round() / 10.0),
                 samples: Some(self.valid.samples),
+                recorded: None,
             },
         };
         Profile { description: Some(self.description()), services: vec![service], ..Profile::default() }

@@ -60,7 +60,10 @@ impl LoadLevels {
         let window = (length / windows).min(longest).max(1.0) * (1.0 + 1e-9);
         let mut rates: Vec<(f64, f64)> = runs.iter().flat_map(|run| by_window(run, window)).collect();
         rates.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let count = (busiest_operation(runs) / level_calls.max(1)).clamp(1, MAX_LEVELS).min(rates.len().max(1));
+        let busiest = busiest_operation(runs);
+        // a ramp is no single load, even where its levels have calls enough for the median alone
+        let by_load = loads_within(&rates).min(busiest / MIN_LEVEL_CALLS);
+        let count = (busiest / level_calls.max(1)).max(by_load).clamp(1, MAX_LEVELS).min(rates.len().max(1));
         Self { levels: levels(&rates, count), window }
     }
 
@@ -120,6 +123,23 @@ fn by_window(run: &ServiceRun, window: f64) -> Vec<(f64, f64)> {
         *rest = *before;
     }
     rates
+}
+
+/// Returns the number of loads within sorted windows, each a rate and how long it held: one, and one
+/// more for each [`LEVEL_FACTOR`] between the rates that nine tenths of the time exceed and stay
+/// below.
+fn loads_within(held: &[(f64, f64)]) -> usize {
+    let all: f64 = held.iter().map(|(_, seconds)| seconds).sum();
+    let at = |share: f64| {
+        let mut before = 0.0;
+        let found = held.iter().find(|(_, seconds)| {
+            before += seconds;
+            before >= all * share
+        });
+        found.map_or(0.0, |(rate, _)| *rate)
+    };
+    let (calm, busy) = (at(0.1), at(0.9));
+    if calm <= 0.0 { 1 } else { 1 + ((busy / calm).ln() / LEVEL_FACTOR.ln()).max(0.0) as usize }
 }
 
 fn busiest_operation(runs: &[ServiceRun]) -> usize {
@@ -243,6 +263,10 @@ const WINDOW_CALLS: f64 = 200.0;
 /// The minimum length of a window, in nanoseconds.
 const MIN_WINDOW_NANOS: f64 = 1e8;
 const MAX_LEVELS: usize = 5;
+/// Rates that differ by more are never one level.
+const LEVEL_FACTOR: f64 = 1.6;
+/// Calls of the busiest operation in a level at least: enough for a median.
+const MIN_LEVEL_CALLS: usize = 200;
 /// Neighbours whose rates differ by more are different loads.
 const JUMP_FACTOR: f64 = 1.1;
 /// Levels whose rates differ by less are one.
@@ -285,6 +309,21 @@ mod tests {
         assert!((placed.seconds.iter().sum::<f64>() - 40.0).abs() < 0.1, "{placed:?}");
         assert_eq!(placed.of(ramp.calls[0]), Some(0));
         assert_eq!(placed.of(*ramp.calls.last().unwrap()), Some(names.len() - 1));
+    }
+
+    /// 2,100 calls are enough for one p95 alone, and yet no load stands for all.
+    #[test]
+    fn a_short_ramp_is_never_one_load() {
+        let ramp = run((1..=6).flat_map(|step| (0..100 * step).map(move |_| 10_000_000 / step)));
+        let levels = LoadLevels::new(std::slice::from_ref(&ramp), 2_000);
+        assert!(levels.levels.len() >= 3, "{levels:?}");
+        let placed = levels.place(&ramp);
+        for level in 0..levels.levels.len() {
+            let calls = ramp.calls.iter().filter(|call| placed.of(**call) == Some(level)).count();
+            assert!(calls >= 150, "{level}: {calls}");
+        }
+        // as many at one rate are one load
+        assert_eq!(LoadLevels::new(&[run((0..2_100).map(|_| 5_000_000))], 2_000).levels.len(), 1);
     }
 
     #[test]

@@ -14,8 +14,8 @@ use standin_tape::is_error;
 pub struct SampleSummary {
     /// Calls that came, but for those that are left out.
     pub calls: u64,
-    /// Calls that came or ended while the mock itself was too slow: nothing is said of them but
-    /// that they came.
+    /// Calls that came or ended while the mock itself or the sender was late: nothing is said of
+    /// them but that they came.
     pub left_out: u64,
     /// Calls that came a second, those left out among them.
     pub arrivals_per_second: f64,

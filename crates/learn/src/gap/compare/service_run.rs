@@ -25,8 +25,8 @@ pub struct ServiceRun {
     pub operations: Vec<String>,
     /// The calls in the order of their arrival.
     pub calls: Vec<TimedCall>,
-    /// When the mock itself was too slow to be believed, in nanoseconds since the first call: calls
-    /// that came or ended then are left out.
+    /// Times at which the mock itself or the sender was too late to be believed, in nanoseconds
+    /// since the first call: calls that came or ended then are left out.
     pub doubtful: Vec<Range<u64>>,
 }
 
@@ -86,7 +86,7 @@ impl ServiceRun {
         &self.operations[call.operation as usize]
     }
 
-    /// Returns true if a call arrived or ended while the mock itself was too slow.
+    /// Returns true if a call arrived or ended at a [doubtful](ServiceRun::doubtful) time.
     pub(crate) fn is_doubtful(&self, call: TimedCall) -> bool {
         let came = self.calls.first().map_or(0, |first| call.at.saturating_sub(first.at));
         let ended = call.latency.map(|latency| came.saturating_add(latency));

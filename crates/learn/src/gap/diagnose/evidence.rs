@@ -30,7 +30,7 @@ pub(crate) struct Evidence {
     pub(crate) loads: Vec<LoadEvidence>,
     /// The statuses of errors that came more or less often, the largest difference first.
     pub(crate) errors: Vec<StatusShift>,
-    /// The share of the mock's calls that are left out, for it was too slow itself.
+    /// The share of the mock's calls that are left out, for it or the sender was late.
     pub(crate) left_out: f64,
     /// The constant latency of the mock, if its latencies do not vary and those of the service do.
     pub(crate) constant: Option<ConstantTime>,

@@ -2,13 +2,15 @@
 //! which is the default.
 //!
 //! The default limits are wider where the service is busy, for small differences in demand grow
-//! there. Above the capacity waiting never settles, so that only the slow end, throughput and
+//! there. A percentile may be off by [`LATENCY_FLOOR`] in any case: less is the clock and the network
+//! of the comparison itself. Above the capacity waiting never settles, so that only the slow end, throughput and
 //! errors are judged. The mean distance (`w1`) and `ks` are not among the defaults: both are above
 //! zero by chance alone. Neither is throughput below the capacity, where every call is answered or
 //! fails.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -51,6 +53,24 @@ impl GapBudget {
             (Self::ByLoad, Some(..=CAPACITY)) => &BUSY_LIMITS,
             (Self::ByLoad, Some(_)) => &OVERLOAD_LIMITS,
         }
+    }
+
+    /// Returns the limit on a metric in a cell, as a share: `limit`, or what the floor of the default
+    /// budget is of this percentile, if that is more. `reference` and `mock` are the percentile on
+    /// both sides.
+    pub(crate) fn with_floor(&self, metric: Metric, limit: f64, reference: Duration, mock: Duration) -> f64 {
+        if *self != Self::ByLoad || metric.percent().is_none() || reference.is_zero() {
+            return limit;
+        }
+        let (reference, floor) = (reference.as_secs_f64(), LATENCY_FLOOR.as_secs_f64());
+        // a ratio counts alike in both directions, so the same time is more of the shorter one
+        let lower = reference - floor;
+        let share = match (mock.as_secs_f64() >= reference, lower > 0.0) {
+            (true, _) => floor / reference,
+            (false, true) => reference / lower - 1.0,
+            (false, false) => MAX_FLOOR_SHARE,
+        };
+        limit.max(share.min(MAX_FLOOR_SHARE))
     }
 
     /// Returns true if metrics with too few calls are skipped instead of leaving the cell not
@@ -168,6 +188,10 @@ impl Serialize for Metric {
     }
 }
 
+/// The difference in a percentile that the default budget always allows.
+pub(crate) const LATENCY_FLOOR: Duration = Duration::from_micros(250);
+/// The largest share that the floor may be of a percentile, so that a limit stays a number.
+const MAX_FLOOR_SHARE: f64 = 100.0;
 /// The name of the default budget on the command line.
 const DEFAULT: &str = "default";
 /// Up to this share of its capacity a service is calm.
@@ -222,6 +246,21 @@ mod tests {
             let error = wrong.parse::<GapBudget>().unwrap_err();
             assert!(error.contains(told), "{error}");
         }
+    }
+
+    #[test]
+    fn the_default_has_an_absolute_floor() {
+        let us = Duration::from_micros;
+        let (default, p50) = (GapBudget::ByLoad, Metric::Percentile(50));
+        // 0.25 ms of 2 ms, of either side's 2 ms; 3 % of 20 ms is more
+        assert!((default.with_floor(p50, 0.03, us(2_000), us(2_200)) - 0.125).abs() < 1e-9);
+        assert!((default.with_floor(p50, 0.03, us(2_000), us(1_800)) - 1.0 / 7.0).abs() < 1e-9);
+        assert_eq!(default.with_floor(p50, 0.03, us(20_000), us(21_000)), 0.03);
+        // what takes less than the floor may take no time
+        assert_eq!(default.with_floor(p50, 0.03, us(200), us(1)), MAX_FLOOR_SHARE);
+        assert_eq!(default.with_floor(Metric::Errors, 0.002, us(200), us(200)), 0.002);
+        let given: GapBudget = "p50=3%".parse().unwrap();
+        assert_eq!(given.with_floor(p50, 0.03, us(2_000), us(2_200)), 0.03);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::gap::evaluate::budget::Metric;
 use crate::gap::format::{longer, points, signed};
@@ -10,7 +10,7 @@ use crate::gap::noise::NoiseFrom;
 use standin_text::{grouped, percent, percent_up_to_decimals};
 
 /// The verdict on a limit, on a cell, or on the comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// No budget was given.

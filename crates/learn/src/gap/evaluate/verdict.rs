@@ -4,6 +4,7 @@ use crate::gap::compare::cell::Cell;
 use crate::gap::compare::sample::calls_needed;
 use crate::gap::evaluate::budget::{CAPACITY, GapBudget, Metric};
 use crate::gap::evaluate::limit_outcome::{LimitReason, LimitResult, MAX_NOISE_FACTOR, MeasuredDifference, Verdict};
+use crate::gap::format::TOO_SLOW_THEN;
 use crate::gap::noise::NoiseFrom;
 
 /// The limits of a cell, and what follows from all of them.
@@ -30,7 +31,7 @@ impl CellEvaluation {
         let limits: Vec<LimitResult> = budget
             .limits(utilization)
             .iter()
-            .map(|(metric, asked)| LimitResult::new(cell, *metric, *asked, settles))
+            .map(|(metric, asked)| LimitResult::new(cell, *metric, asked_here(cell, budget, *metric, *asked), settles))
             .collect();
         let of = |verdict| limits.iter().filter(move |limit| limit.verdict == verdict);
         let is_judged = if budget.skips_metrics_with_few_calls() {
@@ -55,9 +56,7 @@ impl CellEvaluation {
         }
         let left_out = cell.mock.left_out.max(cell.reference.left_out);
         if verdict == Verdict::NotJudged && left_out > 0 {
-            reasons.push(format!(
-                "{left_out} calls are left out, for the mock itself was too slow when they came or ended"
-            ));
+            reasons.push(format!("{left_out} calls are left out, for {TOO_SLOW_THEN}"));
         }
         Self { limits, verdict, reasons }
     }
@@ -97,6 +96,12 @@ impl LimitResult {
         };
         Self { metric, asked, limit, off, verdict, reason }
     }
+}
+
+/// Returns the limit of a budget on a metric in a cell.
+fn asked_here(cell: &Cell, budget: &GapBudget, metric: Metric, asked: f64) -> f64 {
+    let percent = metric.percent().unwrap_or(50);
+    budget.with_floor(metric, asked, cell.reference.latency.at(percent).0, cell.mock.latency.at(percent).0)
 }
 
 /// Returns the reason why a metric cannot be judged, if there is one.

@@ -2,7 +2,7 @@
 //! and what was not compared.
 
 use crate::gap::evaluate::limit_outcome::Verdict;
-use crate::gap::format::signed;
+use crate::gap::format::{TOO_SLOW_THEN, signed};
 use crate::gap::inference::{Largest, Power};
 use crate::gap::report::summary::is_noise_from_parts;
 use crate::gap::{Gap, Inference, MockKind};
@@ -33,9 +33,7 @@ impl Gap {
         }
         if self.mock.left_out > 0 {
             let left_out = grouped(self.mock.left_out);
-            all.push(format!(
-                "{left_out} calls are left out, for the mock itself was too slow when they came or ended"
-            ));
+            all.push(format!("{left_out} calls are left out, for {TOO_SLOW_THEN}"));
         }
         let beyond = self.mock.beyond + self.reference.beyond;
         if beyond > 0 {

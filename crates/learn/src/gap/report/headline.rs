@@ -6,6 +6,7 @@ use crate::gap::compare::baseline::BaselineKind;
 use crate::gap::compare::cell::Cell;
 use crate::gap::compare::deviation::Deviation;
 use crate::gap::compare::sample::Latency;
+use crate::gap::evaluate::limit_outcome::{LimitResult, Verdict};
 use crate::gap::format::{longer, unsigned};
 use standin_text::milliseconds;
 
@@ -33,26 +34,24 @@ pub struct Headline {
 }
 
 impl Headline {
-    /// Returns the headlines of the mock and of each baseline. One without a comparable cell is
-    /// left out. Baselines are left out if hardly more than medians can be compared: a fixed delay
-    /// is the median and would look perfect.
+    /// Returns the headlines of the mock and of each baseline, over the cells whose tails were
+    /// judged: where only medians were, a fixed delay, which is the median, would look perfect.
+    /// Without such a cell, returns the headline of the mock alone, over all cells.
     pub(crate) fn all(cells: &[Cell]) -> Vec<Self> {
-        let compared = cells.iter().filter(|cell| !cell.reliable_percentiles.is_empty());
-        let (more, all) = compared.fold((0, 0), |(more, all), cell| {
-            (more + usize::from(cell.reliable_percentiles.iter().any(|percent| *percent >= MIN_TAIL_PERCENT)), all + 1)
-        });
-        let baselines: &[Option<BaselineKind>] = if more * 2 >= all {
-            &[None, Some(BaselineKind::ConstantMedian), Some(BaselineKind::LogNormal)]
-        } else {
-            &[None]
-        };
-        let baselines = baselines.iter().copied();
-        baselines.into_iter().filter_map(|baseline| Self::new(baseline, cells)).collect()
+        let judged: Vec<&Cell> = cells.iter().filter(|cell| is_tail_judged(cell)).collect();
+        if judged.is_empty() {
+            return Self::new(None, &cells.iter().collect::<Vec<_>>()).into_iter().collect();
+        }
+        let baselines = [None, Some(BaselineKind::ConstantMedian), Some(BaselineKind::LogNormal)];
+        baselines.into_iter().filter_map(|baseline| Self::new(baseline, &judged)).collect()
     }
 
-    fn new(baseline: Option<BaselineKind>, cells: &[Cell]) -> Option<Self> {
+    /// Returns the headline of a baseline, or of the mock for `None`. `None` without a comparable
+    /// cell.
+    pub(crate) fn new(baseline: Option<BaselineKind>, cells: &[&Cell]) -> Option<Self> {
         let mut gaps: Vec<(f64, &Cell, Deviation)> = cells
             .iter()
+            .copied()
             .filter_map(|cell| {
                 let deviation = match baseline {
                     None => cell.deviation?,
@@ -102,6 +101,19 @@ impl Headline {
                 milliseconds(self.worst_reference.0)
             ),
         ]
+    }
+}
+
+/// Returns true if a tail percentile of a cell was judged; if the budget limits none, if one has
+/// enough calls.
+fn is_tail_judged(cell: &Cell) -> bool {
+    let is_tail = |percent: u32| percent >= MIN_TAIL_PERCENT;
+    let is_limited = |limit: &&LimitResult| limit.metric.percent().is_some_and(is_tail);
+    let mut limits = cell.limits.iter().filter(is_limited).peekable();
+    if limits.peek().is_some() {
+        limits.any(|limit| limit.verdict != Verdict::NotJudged)
+    } else {
+        cell.reliable_percentiles.iter().any(|percent| is_tail(*percent))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::gap::compare::cell::Cell;
 use crate::gap::evaluate::limit_outcome::Verdict;
+use crate::gap::report::view::{ReportView, RowView};
 use crate::gap::{Gap, JSON_VERSION};
 use crate::page::EscapedText;
 
@@ -13,9 +13,9 @@ pub struct JUnitReport<'g>(pub &'g Gap);
 
 impl fmt::Display for JUnitReport<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gap = self.0;
-        let count = |verdict| gap.cells.iter().filter(|cell| cell.verdict == verdict).count();
-        let (tests, failures, skipped) = (gap.cells.len(), count(Verdict::Over), count(Verdict::NotJudged));
+        let view = ReportView::new(self.0);
+        let count = |verdict| view.rows.iter().filter(|row| row.verdict == verdict).count();
+        let (tests, failures, skipped) = (view.rows.len(), count(Verdict::Over), count(Verdict::NotJudged));
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
         writeln!(
             out,
@@ -24,14 +24,21 @@ impl fmt::Display for JUnitReport<'_> {
         writeln!(
             out,
             "  <testsuite name=\"{} against {}\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">",
-            EscapedText(&gap.mock.name),
-            EscapedText(&gap.reference.name)
+            EscapedText(&view.mock.name),
+            EscapedText(&view.service.name)
         )?;
-        gap.cells.iter().try_for_each(|cell| case(out, gap, cell))?;
-        let causes = gap.causes.iter().map(|cause| cause.sentence.clone());
-        let told: Vec<String> = causes.chain(gap.describe_limits()).chain(gap.notes.iter().cloned()).collect();
-        if !told.is_empty() {
-            writeln!(out, "    <system-out>{}</system-out>", EscapedText(&told.join("\n")))?;
+        if !view.conditions.is_empty() {
+            writeln!(out, "    <properties>")?;
+            for (label, text) in &view.conditions {
+                writeln!(out, "      <property name=\"{label}\" value=\"{}\"/>", EscapedText(text))?;
+            }
+            writeln!(out, "    </properties>")?;
+        }
+        view.rows.iter().try_for_each(|row| case(out, row))?;
+        let causes = view.causes.iter().chain(&view.next_steps).chain(&view.command);
+        let texts: Vec<&str> = causes.chain(&view.allowed).chain(&view.notes).map(String::as_str).collect();
+        if !texts.is_empty() {
+            writeln!(out, "    <system-out>{}</system-out>", EscapedText(&texts.join("\n")))?;
         }
         writeln!(out, "  </testsuite>\n</testsuites>")
     }
@@ -62,18 +69,14 @@ impl fmt::Display for RefusalReport<'_> {
     }
 }
 
-fn case(out: &mut fmt::Formatter<'_>, gap: &Gap, cell: &Cell) -> fmt::Result {
-    let load = match gap.label(&cell.level) {
-        "all" => "at all loads".to_owned(),
-        _ => gap.when(&cell.level),
-    };
-    write!(out, "    <testcase classname=\"{}\" name=\"{}\"", EscapedText(&cell.operation), EscapedText(&load))?;
-    let reasons = cell.reasons.join("; ");
-    let left_out = cell.reference.left_out + cell.mock.left_out;
-    if left_out > 0 && matches!(cell.verdict, Verdict::Within | Verdict::NoBudget) {
-        return writeln!(out, "><system-out>{left_out} calls are left out</system-out></testcase>");
+fn case(out: &mut fmt::Formatter<'_>, row: &RowView) -> fmt::Result {
+    write!(out, "    <testcase classname=\"{}\" name=\"{}\"", EscapedText(&row.operation), EscapedText(&row.when))?;
+    if row.left_out() > 0 && matches!(row.verdict, Verdict::Within | Verdict::NoBudget) {
+        return writeln!(out, "><system-out>{} calls are left out</system-out></testcase>", row.left_out());
     }
-    match cell.verdict {
+    let reasons: Vec<&str> = row.reasons.iter().map(|(_, reason)| reason.as_str()).collect();
+    let reasons = reasons.join("; ");
+    match row.verdict {
         Verdict::Over => writeln!(out, "><failure message=\"{}\"/></testcase>", EscapedText(&reasons)),
         Verdict::NotJudged => writeln!(out, "><skipped message=\"{}\"/></testcase>", EscapedText(&reasons)),
         Verdict::Within | Verdict::NoBudget => writeln!(out, "/>"),

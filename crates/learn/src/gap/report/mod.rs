@@ -6,6 +6,7 @@ pub(crate) mod html;
 pub(crate) mod junit;
 pub(crate) mod summary;
 pub(crate) mod text;
+pub(crate) mod view;
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,17 @@
 //! The answer in words, for the text and the page alike: what the verdict is, what differs,
 //! probably why, and what to do next.
 
+use std::fmt::Write as _;
+
 use crate::gap::compare::cell::Cell;
 use crate::gap::compare::load_levels::LoadLevel;
-use crate::gap::evaluate::budget::{GapBudget, told};
+use crate::gap::conditions::{CommandArguments, RUNS};
+use crate::gap::evaluate::budget::{GapBudget, LATENCY_FLOOR, told};
 use crate::gap::evaluate::limit_outcome::LimitReason;
 use crate::gap::evaluate::limit_outcome::Verdict;
 use crate::gap::noise::NoiseFrom;
 use crate::gap::{Gap, MockKind};
-use standin_text::{grouped, list, percent, percent_with_decimals};
+use standin_text::{grouped, list, percent, percent_with_decimals, short_duration};
 
 impl Gap {
     /// Returns the verdict in words, for readers who do not know budgets.
@@ -37,8 +40,7 @@ impl Gap {
             return vec!["There are no calls to compare.".to_owned()];
         }
         let mut all: Vec<String> = self.describe_errors().into_iter().collect();
-        let own = self.standings.first().filter(|standing| standing.baseline.is_none());
-        if let Some(own) = own {
+        if let Some(own) = &self.headline {
             let [typical, worst] = own.describe(&self.when(&own.worst_level));
             let percent = own.worst_percent;
             all.push(format!("{typical}; {worst}"));
@@ -111,6 +113,28 @@ impl Gap {
         steps
     }
 
+    /// Returns the gap with the whole command of its next step.
+    pub(crate) fn with_command(mut self, known: &CommandArguments) -> Self {
+        if known == &CommandArguments::default() {
+            return self;
+        }
+        let first = self.causes.first().map(|cause| cause.kind);
+        self.command = Some(match (self.verdict, first) {
+            (Verdict::NotJudged, _) => match (self.lacking(), self.more_calls()) {
+                (Some(LimitReason::Overload), _) => known.repeat(RUNS),
+                (_, Some(times)) if times <= MAX_CALLS_FACTOR => {
+                    known.record(times).unwrap_or_else(|| known.repeat(RUNS))
+                }
+                (Some(LimitReason::Hidden(..)), _) => known.repeat(RUNS),
+                _ => known.with_budget("p50=10%"),
+            },
+            (Verdict::NoBudget, _) => known.with_budget("default"),
+            (_, Some(cause)) => known.after(cause, self.served),
+            (_, None) => known.repeat(RUNS),
+        });
+        self
+    }
+
     /// Returns advice on how to reach a verdict.
     fn advise_how_to_judge(&self) -> String {
         let several = match self.served {
@@ -180,7 +204,8 @@ impl Gap {
             })
             .collect();
         if let Some(last) = all.last_mut() {
-            last.push_str("; or as much as chance makes, where that is more");
+            let floor = short_duration(LATENCY_FLOOR);
+            let _ = write!(last, "; or {floor}, or as much as chance makes, where that is more");
             if self.capacity_from.is_none() {
                 last.push_str("; the capacity is unknown, so all loads are judged as calm ones");
             }

@@ -216,8 +216,11 @@ fn the_default_budget_rarely_calls_the_same_service_another() {
     let file =
         standin_model::profile::ProfileFile { name: "s".to_owned(), file: "s.yaml".into(), text: profile.into() };
     let loaded = standin_model::profile::read_all(&[file]);
-    let known =
-        ComparisonContext { model: CapacityModel::of(&loaded.profiles[0], "profile s"), served: MockKind::Profile };
+    let known = ComparisonContext {
+        model: CapacityModel::of(&loaded.profiles[0], "profile s"),
+        served: MockKind::Profile,
+        ..ComparisonContext::default()
+    };
     for (load, factor) in [(0.3, 1.25), (0.9, 1.06)] {
         let verdicts = |factor: f64, from: u64| {
             let mut counts = [0; 3];

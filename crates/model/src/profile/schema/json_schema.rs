@@ -12,7 +12,7 @@ mod tests {
     use super::super::operation::{AUTOCORRELATION_KEYS, CLASS_KEYS, DEFAULT_KEYS, OPERATION_KEYS, TRANSFER_KEYS};
     use super::super::overflow::{OVERFLOW_KEYS, RATE_LIMIT_KEYS};
     use super::super::profile::{PROFILE_KEYS, STEP_KEYS};
-    use super::super::service::{SCALE_KEYS, SERVICE_KEYS, STALL_KEYS, VALID_KEYS};
+    use super::super::service::{CONNECTION_KEYS, SCALE_KEYS, SERVICE_KEYS, STALL_KEYS, VALID_KEYS};
     use super::super::station::{CAPACITY_KEYS, FRONT_KEYS};
     use super::*;
     use standin_dialect::java_regex::MatchOutcome;
@@ -43,6 +43,7 @@ mod tests {
             ("step", STEP_KEYS.key_names()),
             ("service", SERVICE_KEYS.key_names()),
             ("stalls", STALL_KEYS.key_names()),
+            ("connections", CONNECTION_KEYS.key_names()),
             ("scale", SCALE_KEYS.key_names()),
             ("valid", VALID_KEYS.key_names()),
             ("station", CAPACITY_KEYS.key_names()),

@@ -1,5 +1,6 @@
 //! Keys of a service: its stations, limits, stalls, scale, operations and valid range.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::distribution::DISTRIBUTION;
@@ -11,10 +12,11 @@ use super::merge::{merge_by_name, merge_flat, merge_with_pair};
 use super::operation::{DEFAULT_OPERATION, OPERATION_KEYS};
 use super::overflow::RATE_LIMIT_KEYS;
 use super::station::{CAPACITY, FRONT};
-use super::values::{COUNT, NAME, NAME_HELP, NUMBER, REQUEST_PATTERN, SHARE};
+use super::values::{COUNT, DURATION, NAME, NAME_HELP, NUMBER, REQUEST_PATTERN, SHARE, UTC_TIME};
 use super::yaml::Yaml;
 use crate::profile::model::{
-    DistributionSpec, ProfileOperation, ProfileService, ProfileValidRange, Reneging, ScaleFactors, StallTimes,
+    ConnectionRules, DistributionSpec, ProfileOperation, ProfileService, ProfileValidRange, Reneging, ScaleFactors,
+    StallTimes,
 };
 use crate::station::Capacity;
 use standin_stub::source::defect::nearest;
@@ -39,6 +41,9 @@ pub(super) static SERVICE_KEYS: Schema<ProfileService> = Schema {
             .inherited(Inheritance::Merge(merge_flat)),
         default_key!(ProfileService, "abandon", reneging, RENEGING, Reneging::default())
             .comment("a client that goes away frees its worker"),
+        optional_key!(ProfileService, "connections", connections, nested!(CONNECTION_KEYS))
+            .comment("when the service closes them")
+            .inherited(Inheritance::Merge(merge_flat)),
         default_key!(ProfileService, "scale", scale, SCALE, ScaleFactors::default())
             .inherited(Inheritance::Merge(merge_flat)),
         SchemaKey::<ProfileService>::new(
@@ -215,6 +220,50 @@ fn check_interval(interval: &DistributionSpec, node: &Node, reader: &mut Reader)
     }
 }
 
+pub(super) static CONNECTION_KEYS: Schema<ConnectionRules> = Schema {
+    name: "`connections`",
+    subject: "`connections`",
+    style: Style::Flow,
+    blank: ConnectionRules::default,
+    keys: &[
+        SchemaKey::<ConnectionRules>::new(
+            "requests",
+            |rules, object, reader| {
+                let count = COUNT.checked(check_requests).read("requests", object, reader);
+                rules.max_requests = count.and_then(|count| NonZeroU32::new(count.min(u64::from(u32::MAX)) as u32));
+                rules.max_requests.is_some()
+            },
+            |rules| rules.max_requests.map(|count| COUNT.write(&u64::from(count.get()))),
+        ),
+        optional_key!(ConnectionRules, "idle", idle, DISTRIBUTION),
+        default_key!(ConnectionRules, "race", race, DURATION, Duration::ZERO),
+    ],
+    check: check_connections,
+};
+
+fn check_requests(count: &u64, node: &Node, reader: &mut Reader) {
+    if *count == 0 {
+        reader.error(node, "a connection carries one request or more", "use 1 to close it after each answer");
+    }
+}
+
+fn check_connections(rules: &ConnectionRules, object: &Object<'_>, is_complete: bool, reader: &mut Reader) {
+    if !is_complete {
+        return;
+    }
+    match (object.node("race"), &rules.idle) {
+        (Some(node), None) => {
+            let help = "add `idle: {fixed: 2s}`, or remove it";
+            reader.warn_at(node, "race", "`race` has no effect without `idle`", help);
+        }
+        (None, None) if rules.max_requests.is_none() => {
+            let help = "add `requests: 1` or `idle: {fixed: 2s}`, or remove it";
+            reader.error(object.whole(), "`connections` says nothing", help);
+        }
+        _ => {}
+    }
+}
+
 /// `scale` of a service or of a step of a timeline.
 pub(super) const SCALE: Codec<ScaleFactors> = nested!(SCALE_KEYS);
 
@@ -263,6 +312,7 @@ pub(super) static VALID_KEYS: Schema<ProfileValidRange> = Schema {
             NUMBER.checked(|value, node, reader| check_per_second(*value, node, reader))
         ),
         optional_key!(ProfileValidRange, "samples", samples, COUNT),
+        optional_key!(ProfileValidRange, "recorded", recorded, UTC_TIME),
     ],
     check: no_check,
 };

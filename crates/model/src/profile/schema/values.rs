@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::keys::{Codec, read_node};
@@ -65,6 +66,24 @@ pub(super) const SHARE: Codec<f64> = Codec::new(
 pub(super) const DURATION: Codec<Duration> = Codec::new(
     |key, object, reader| read_node(key, object, reader, read_duration),
     |time| Yaml::Inline(units::duration(*time)),
+);
+
+/// A time in UTC, such as `2026-11-30T17:40:00Z`, kept in seconds since 1970.
+pub(super) const UTC_TIME: Codec<u64> = Codec::new(
+    |key, object, reader| {
+        let text = object.text(key, reader)?;
+        let seconds = text.parse::<Timestamp>().ok().and_then(|at| u64::try_from(at.as_second()).ok());
+        if seconds.is_none() {
+            let node = object.node(key)?;
+            let help = "write it as in `2026-11-30T17:40:00Z`";
+            reader.error_at(node, key, format!("`{text}` is no time since 1970"), help);
+        }
+        seconds
+    },
+    |seconds| {
+        let at = i64::try_from(*seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        Yaml::Inline(quoted(&at.unwrap_or(Timestamp::UNIX_EPOCH).to_string()))
+    },
 );
 
 /// A length of a body in bytes: a number, or one with a unit.

@@ -36,7 +36,7 @@ pub struct Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CauseKind {
-    /// The mock was too slow itself.
+    /// The mock itself, or the sender, was late.
     MockTooSlow,
     /// Calls got no answer from the mock.
     Unanswered,
@@ -90,7 +90,7 @@ impl Evidence {
             let share = percent(self.left_out);
             Cause::new(
                 CauseKind::MockTooSlow,
-                &format!("the mock itself was too slow for {share} of its calls, which are left out, so less is known of the rest"),
+                &format!("the mock itself or the sender was late for {share} of the calls, which are left out, so less is known of the rest"),
                 "this machine had too much to do",
                 "give it less, or use another one, and compare again",
             )

@@ -11,15 +11,19 @@ use crate::gap::evaluate::limit_outcome::Verdict;
 use crate::gap::format::{longer, signed};
 use crate::gap::report::html::charts::OperationCharts;
 use crate::gap::report::summary::spaced;
+use crate::gap::report::view::{ReportView, RowView, Tone};
 use crate::page::{EscapedText, Prose, sentence};
-use standin_text::{grouped, list, milliseconds, percent_with_decimals};
+use standin_text::{grouped, list, milliseconds};
 
 /// All operations of a gap.
-pub(crate) struct OperationSections<'g>(pub(crate) &'g Gap);
+pub(crate) struct OperationSections<'g> {
+    pub(crate) gap: &'g Gap,
+    pub(crate) view: &'g ReportView,
+}
 
 impl fmt::Display for OperationSections<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gap = self.0;
+        let gap = self.gap;
         let operations = in_order(gap);
         if operations.len() > 1 {
             writeln!(out, "<h2>{} operations, the worst first</h2>", operations.len())?;
@@ -43,7 +47,8 @@ impl fmt::Display for OperationSections<'_> {
                     writeln!(out, "<p class=\"note\">Only the {MAX_DRAWN_OPERATIONS} worst operations are drawn.</p>")?;
                 }
             }
-            table(out, gap, &cells)?;
+            let rows: Vec<&RowView> = self.view.rows.iter().filter(|row| row.operation == *name).collect();
+            table(out, name, &rows, self.view.few)?;
             writeln!(out, "</details>")?;
         }
         Ok(())
@@ -150,90 +155,59 @@ fn furthest(cells: &[Cell]) -> Option<(&Cell, u32, f64)> {
     all.max_by(|one, other| one.2.abs().total_cmp(&other.2.abs()))
 }
 
-fn table(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Result {
-    let name = EscapedText(&cells[0].operation).to_string();
+fn table(out: &mut fmt::Formatter<'_>, name: &str, rows: &[&RowView], few: Option<&str>) -> fmt::Result {
+    let name = EscapedText(name).to_string();
     writeln!(
         out,
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table: {name}\"><table><caption>By load: how long answers take, in \
          milliseconds</caption><thead><tr><th scope=\"col\">load<th scope=\"col\">side<th scope=\"col\">calls<th scope=\"col\">p50<th \
          scope=\"col\">p90<th scope=\"col\">p95<th scope=\"col\">p99<th scope=\"col\">errors<th scope=\"col\">good answers/s</thead><tbody>"
     )?;
-    for cell in cells {
-        for (side, sample) in [("service", &cell.reference), ("mock", &cell.mock)] {
-            let load = if side == "service" { gap.label(&cell.level) } else { "" };
-            write!(out, "<tr><th scope=\"row\">{}<td>{side}<td>{}", EscapedText(load), grouped(sample.calls))?;
+    for row in rows {
+        for (load, side, sample) in [(row.load.as_str(), "service", &row.service), ("", "mock", &row.mock)] {
+            write!(out, "<tr><th scope=\"row\">{}<td>{side}<td>{}", EscapedText(load), sample.calls)?;
             if sample.left_out > 0 {
                 write!(out, " (+{} left out)", grouped(sample.left_out))?;
             }
-            for (_, time) in sample.latency.each() {
-                let time = if sample.answered == 0 { "–".to_owned() } else { milliseconds(time.0) };
-                write!(out, "<td>{time}")?;
-            }
-            writeln!(out, "<td>{}<td>{:.1}", percent_with_decimals(sample.errors, 2), sample.per_second)?;
+            sample.times.iter().try_for_each(|time| write!(out, "<td>{time}"))?;
+            writeln!(out, "<td>{}<td>{}", sample.errors, sample.per_second)?;
         }
-        write!(out, "<tr class=\"{}\"><th scope=\"row\"><td>off by<td>", class(cell))?;
-        for percent in [50, 90, 95, 99] {
-            let off = match cell.deviation {
-                Some(deviation) if cell.reliable_percentiles.contains(&percent) => {
-                    signed(deviation.log_ratio.at(percent))
-                }
-                Some(_) => "few".to_owned(),
-                None => "–".to_owned(),
-            };
-            write!(out, "<td>{off}")?;
-        }
-        let throughput = cell.throughput.map_or_else(|| "–".to_owned(), signed);
-        writeln!(out, "<td>{:+.2} pt<td>{throughput}", cell.errors)?;
+        write!(out, "<tr class=\"{}\"><th scope=\"row\"><td>off by<td>", Tone::of(row.verdict).class())?;
+        row.off.iter().try_for_each(|off| write!(out, "<td>{off}"))?;
+        writeln!(out, "<td>{}<td>{}", row.errors_off, row.throughput_off)?;
     }
     writeln!(out, "</tbody></table></div>")?;
     // beside the table and not in it, so that a phone shows them whole
-    reasons(out, gap, cells)?;
-    if cells.iter().any(|cell| cell.deviation.is_some() && cell.reliable_percentiles.len() < 4) {
-        writeln!(
-            out,
-            "<p class=\"note\">few: too few calls to say; p50 takes 200, p90 1,000, p95 2,000 and p99 10,000.</p>"
-        )?;
+    reasons(out, rows)?;
+    match few.filter(|_| rows.iter().any(|row| row.off.iter().any(|off| off == "few"))) {
+        Some(few) => writeln!(out, "<p class=\"note\">{few}.</p>"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Writes the reasons for the verdict on each row.
-fn reasons(out: &mut fmt::Formatter<'_>, gap: &Gap, cells: &[&Cell]) -> fmt::Result {
-    let told: Vec<&&Cell> = cells.iter().filter(|cell| !cell.reasons.is_empty()).collect();
-    if told.is_empty() {
+fn reasons(out: &mut fmt::Formatter<'_>, rows: &[&RowView]) -> fmt::Result {
+    let with_reasons = || rows.iter().filter(|row| !row.reasons.is_empty());
+    if with_reasons().next().is_none() {
         return Ok(());
     }
     writeln!(out, "<ul class=\"reasons\">")?;
-    for cell in told {
-        let verdict = match cell.verdict {
-            Verdict::Over => "over the budget",
-            Verdict::Within => "within the budget",
-            Verdict::NotJudged => "not judged",
-            Verdict::NoBudget => "",
-        };
-        let load = match gap.label(&cell.level) {
+    for row in with_reasons() {
+        let verdict = row.verdict_text();
+        let load = match row.load.as_str() {
             "all" => sentence(verdict),
             label => sentence(&format!("{label}, {verdict}")),
         };
-        let reasons: Vec<String> = cell.reasons.iter().map(|reason| sentence(reason)).collect();
-        let load = load.trim_end_matches('.');
+        let reasons: Vec<String> = row.reasons.iter().map(|(_, reason)| sentence(reason)).collect();
         writeln!(
             out,
             "<li><b class=\"{}\">{}:</b> {}</li>",
-            class(cell),
-            EscapedText(load),
+            Tone::of(row.verdict).class(),
+            EscapedText(load.trim_end_matches('.')),
             Prose(&reasons.join(" "))
         )?;
     }
     writeln!(out, "</ul>")
-}
-
-fn class(cell: &Cell) -> &'static str {
-    match cell.verdict {
-        Verdict::Over => "bad",
-        Verdict::Within => "good",
-        Verdict::NoBudget | Verdict::NotJudged => "open",
-    }
 }
 
 /// So many operations make a page of two megabytes.
