@@ -93,6 +93,8 @@ pub(super) fn all() -> Vec<Route> {
         Route::get("/ui/calls", Dashboard, "List calls in short, newest first", ui::list_calls).query(&[("limit", "how many at most; 100 if it is not given, 500 at most"), ("before", "only calls before that of this ordinal"), ("method", "only calls of this method"), ("url", "only calls whose URL contains this text"), ("outcome", "`answered`, `missed`, or `beyond` the valid range"), ("stub", "only calls that the stub of this id answered")]),
         Route::get("/ui/calls/{id}", Dashboard, "Show a call with the result of each clause of its stub or of the nearest stubs", ui::show_call),
         Route::get("/ui/stubs", Dashboard, "List stubs in short, the first to match first", ui::list_stubs).query(&[("limit", "how many at most; 500 at most"), ("offset", "how many to leave out before")]),
+        Route::get("/ui/reports", Dashboard, "List the reports that `fit` and `gap` have kept, newest first", ui::list_reports),
+        Route::get("/ui/reports/{folder}/{name}", Dashboard, "Show a report, as text or as a page", ui::show_report).answers(200, Bytes),
         Route::post("/ui/check", Dashboard, "Read a stub without adding it; list its errors and warnings with their places", ui::check_stub).takes(Json),
     ]
 }

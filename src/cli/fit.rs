@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::operation_args::OperationArgs;
 use super::profile_file::{self, Author};
-use super::{Exit, Failure, print_line, print_note};
+use super::{Exit, Failure, print_line, print_note, saved_report};
 use standin_learn::connections::{ConnectionEvidence, FittedConnections};
 use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
@@ -120,6 +120,12 @@ impl FitArgs {
         }
         self.write_page(&fitted)?;
         self.print_report(&fitted);
+        saved_report::save(
+            &self.dir,
+            &format!("fit-{}", self.profile),
+            &fitted.to_string(),
+            &FitPage(&fitted).to_string(),
+        );
         if refused {
             return Err(Failure::check_failed("no profile was written: one model would fit neither half")
                 .help("`--anyway` writes it all the same"));

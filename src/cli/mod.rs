@@ -19,6 +19,7 @@ mod ramp;
 mod record;
 mod recording_end;
 mod replay;
+mod saved_report;
 mod schema;
 mod sender_args;
 mod serve;

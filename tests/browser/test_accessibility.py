@@ -58,7 +58,7 @@ class Narrow(Page):
         self.standin.admin("PUT", "standin/profile", {"profile": "shop"})
         self.standin.call("GET", "/orders/1?a-parameter=" + "with-a-long-value" * 20)
         self.standin.call("POST", "/orders", '{"quantity": 2}')
-        pages = {"overview": ".station", "requests": ".row", "stubs": "[data-kind=stub]", "performance": ".operating-point", "record": ".list"}
+        pages = {"overview": ".station", "requests": ".row", "stubs": "[data-kind=stub]", "performance": ".operating-point", "record": ".list", "reports": "h1"}
         with Load(self.standin, 40, ["/orders/1", "/search"]):
             for page, content in pages.items():
                 self.open(f"#/{page}")
@@ -87,7 +87,7 @@ class Dark(Page):
     def test_texts_are_legible(self):
         self.standin.admin("PUT", "standin/profile", {"profile": "shop"})
         with Load(self.standin, 80, ["/orders/1", "/search", "/nothing"]):
-            for page in ["overview", "requests", "stubs", "performance", "record"]:
+            for page in ["overview", "requests", "stubs", "performance", "record", "reports"]:
                 self.open(f"#/{page}")
                 self.one(".card, .row")
                 background = self.browser.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -101,7 +101,7 @@ class Light(Page):
 
     def test_texts_are_legible(self):
         with Load(self.standin, 80, ["/orders/1", "/search", "/nothing"]):
-            for page in ["overview", "requests", "stubs", "performance", "record"]:
+            for page in ["overview", "requests", "stubs", "performance", "record", "reports"]:
                 self.open(f"#/{page}")
                 self.one(".card, .row")
                 self.assertEqual(self.browser.execute_script(FAINT_TEXTS), [], f"contrast of texts on {page}")

@@ -283,6 +283,28 @@ class Record(Page):
         self.one(".count", "Not recording")
 
 
+class Reports(Page):
+    hash = "#/reports"
+
+    def test_a_report_of_the_folder_is_read(self):
+        self.one("main", "There are no reports yet")
+        folder = self.standin.root / "reports"
+        folder.mkdir()
+        (folder / "fit-recorded.txt").write_text("orders: fifo, 4 workers <b>")
+        (folder / "fit-recorded.html").write_text("<p>orders</p><script>document.body.textContent = 'ran'</script>")
+        self.click("button", "Read again")
+        self.click("nav .reports a", "fit-recorded")
+        self.one("pre.report", "orders: fifo, 4 workers <b>")
+        self.one("nav .reports a[aria-current=page]")
+        self.picture("reports")
+        # in this tab, so that what the page says is seen
+        link = self.one("section.card a", "Open as a page")
+        self.browser.get(link.get_attribute("href"))
+        self.assertEqual(self.browser.find_element("css selector", "body").text, "orders")
+        # that the script is blocked is written to the console
+        self.browser.get_log("browser")
+
+
 class Service(http.server.BaseHTTPRequestHandler):
     """A real service."""
 

@@ -338,3 +338,46 @@ fn what_if_factors_act_at_once_and_end_by_themselves() {
     }
     assert_eq!(mock.get("/__admin/standin/profile").json()["whatIf"], Value::Null);
 }
+
+#[test]
+fn reports_of_the_folder_are_listed_and_shown_without_running_anything() {
+    let files = [
+        ("mappings/stubs.json", STUBS),
+        ("reports/fit-recorded.txt", "the queue: fifo(2)"),
+        ("reports/fit-recorded.html", "<script>alert(1)</script>"),
+        ("reports/notes.md", "no report"),
+        ("secret.txt", "secret"),
+    ];
+    let mock = Mock::configured(&files, |_| {});
+    let listed = mock.get("/__admin/ui/reports").json();
+    let mut names: Vec<&str> =
+        listed["reports"].as_array().expect("reports").iter().filter_map(|report| report["name"].as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["fit-recorded.html", "fit-recorded.txt"], "{listed}");
+    assert_eq!(listed["reports"][0]["folder"], 0);
+    let text = mock.get("/__admin/ui/reports/0/fit-recorded.txt");
+    assert_eq!((text.text(), text.header("content-type")), ("the queue: fifo(2)", Some("text/plain;charset=UTF-8")));
+    let page = mock.get("/__admin/ui/reports/0/fit-recorded.html");
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("sandbox; default-src 'none'") && !policy.contains("script-src"), "{policy}");
+    for path in ["0/none.txt", "0/notes.md", "1/fit-recorded.txt", "0/..%2Fsecret.txt", "0/%2E%2E%2Fsecret.txt"] {
+        assert_eq!(mock.get(&format!("/__admin/ui/reports/{path}")).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn many_pages_get_the_same_events() {
+    let mock = Mock::with(STUBS);
+    let mut pages: Vec<Events> = (0..4).map(|_| Events::open(&mock, "?calls=true")).collect();
+    for page in &mut pages {
+        page.next("state");
+    }
+    mock.get("/items/1");
+    for page in &mut pages {
+        assert_eq!(page.next("calls")["calls"].as_array().map(Vec::len), Some(1));
+    }
+    // a page that is opened later sees the calls that came before
+    let mut late = Events::open(&mock, "?calls=true");
+    late.next("state");
+    assert_eq!(late.next("calls")["calls"].as_array().map(Vec::len), Some(1));
+}

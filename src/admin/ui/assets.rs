@@ -43,6 +43,7 @@ const ASSETS: &[Asset] = assets![
     "overview.js",
     "performance.js",
     "record.js",
+    "reports.js",
     "requests.js",
     "sign-in.js",
     "station.js",

@@ -16,7 +16,7 @@ use std::slice;
 use clap::Args;
 
 use super::sender_args::SenderArgs;
-use super::{Exit, Failure, print_line, print_note};
+use super::{Exit, Failure, print_line, print_note, saved_report};
 use standin_learn::gap::{Gap, GapBudget, GapPage, JUnitReport, RefusalReport, Verdict};
 
 /// Tell how far the mock is from the service: the same calls at the same times, compared
@@ -162,6 +162,12 @@ impl GapCommand {
             print_line(&serde_json::to_string_pretty(gap).expect("a gap is plain data"));
         } else {
             print_line(gap.to_string().trim_end());
+        }
+        if let [dir] = self.what.as_slice()
+            && dir.is_dir()
+        {
+            let name = format!("gap-{}", self.profile.as_deref().unwrap_or("recorded"));
+            saved_report::save(dir, &name, &gap.to_string(), &GapPage(gap).to_string());
         }
         let files = [(&self.html, GapPage(gap).to_string()), (&self.junit, JUnitReport(gap).to_string())];
         for (path, text) in files.into_iter().filter_map(|(path, text)| Some((path.as_ref()?, text))) {

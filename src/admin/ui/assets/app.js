@@ -5,6 +5,7 @@ import { LiveData } from "./live-data.js";
 import { overviewPage } from "./overview.js";
 import { performancePage } from "./performance.js";
 import { recordPage } from "./record.js";
+import { reportsPage } from "./reports.js";
 import { requestsPage } from "./requests.js";
 import { signInPage } from "./sign-in.js";
 import { stubsPage } from "./stubs.js";
@@ -16,6 +17,7 @@ const PAGES = {
   stubs: { title: "Stubs", open: stubsPage },
   performance: { title: "Performance", open: performancePage },
   record: { title: "Record", open: recordPage, listsCalls: true },
+  reports: { title: "Reports", open: reportsPage },
 };
 
 const CONNECTION_TEXTS = {
