@@ -29,7 +29,7 @@ pub struct ServerStats {
     pub request_log: Option<RequestLog>,
     /// Memory budget of all requests.
     pub memory: Arc<MemoryBudget>,
-    /// Numbers of webhooks.
+    /// Numbers of webhooks by their state.
     pub webhooks: Arc<WebhookCounts>,
 }
 

@@ -10,7 +10,7 @@ use standin_tape::operations::OperationTree;
 
 /// The latencies of the exchanges that were written, and the operations that they belong to.
 pub(super) struct TapeStatistics {
-    /// Latencies in microseconds.
+    /// Latencies of the service in microseconds.
     latency_us: Histogram<u64>,
     /// Distinct methods and paths.
     targets: Vec<(String, String)>,

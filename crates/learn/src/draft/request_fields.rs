@@ -9,7 +9,6 @@ use standin_tape::markup::{MarkupKind, MarkupValue, markup_values};
 pub(super) enum FieldPlace {
     Query(String),
     Form(String),
-    /// A JSON pointer.
     Json(String),
     /// The n-th text or attribute of an XML document.
     Xml(usize),

@@ -53,7 +53,7 @@ impl Rule {
     /// A secret in a stub.
     pub const SECRET: Self = Self { id: "secret", summary: "a stub that contains what looks like a secret" };
 
-    /// All rules.
+    /// All rules that `check` knows.
     pub const ALL: [&'static Self; 11] = [
         &Self::INVALID,
         &Self::SUSPICIOUS,

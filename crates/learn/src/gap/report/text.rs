@@ -162,7 +162,6 @@ impl Gap {
         Ok(())
     }
 
-    /// Writes the summary.
     fn answer(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.list_not_judged();
         if !open.is_empty() {
