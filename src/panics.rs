@@ -21,11 +21,11 @@ use crate::locks::LockUnpoisoned as _;
 /// The part of the server that a panic interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// One request.
+    /// One request, on the worker that serves it.
     Call,
     /// One connection of a worker, or of the admin listener.
     Connection,
-    /// A worker thread.
+    /// A worker thread, outside its requests.
     Worker,
     /// The thread that accepts connections.
     Accept,

@@ -45,7 +45,7 @@ impl PrometheusText {
         MetricSamples { text: &mut self.text, name }
     }
 
-    /// Returns the page.
+    /// Returns the page of all families.
     pub fn into_text(self) -> String {
         self.text
     }

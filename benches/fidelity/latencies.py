@@ -5,13 +5,30 @@ import math
 
 ALL = "all operations"
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-CURVE = [0.01, 0.02, 0.05, *(step / 20 for step in range(2, 19)), 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998]
+CURVE = [
+    0.01,
+    0.02,
+    0.05,
+    *(step / 20 for step in range(2, 19)),
+    0.92,
+    0.94,
+    0.95,
+    0.96,
+    0.97,
+    0.98,
+    0.985,
+    0.99,
+    0.993,
+    0.996,
+    0.998,
+]
 
 
 def exchanges(path, mix, from_sending=False):
-    """(arrival in seconds, operation, status or None, latency in ms); of what `replay` wrote: from when a call was due, of a
-    recording: from when the recorder had it. `from_sending`: from when the sender had time for the call, so that a sender
-    that waits for a core does not count, but one that waits for a connection does."""
+    """(arrival in seconds, operation, status or None, latency in ms); of what `replay` wrote: from
+    when a call was due, of a recording: from when the recorder had it. `from_sending`: from when
+    the sender had time for the call, so that a sender that waits for a core does not count, but one
+    that waits for a connection does."""
     with open(path) as tape:
         next(tape)
         for line in tape:
@@ -19,15 +36,22 @@ def exchanges(path, mix, from_sending=False):
             if "request" not in one:
                 continue
             times, response = one["times"], one.get("response") or {}
-            status = None if one.get("failure") or times.get("lastByte") is None else response.get("status")
+            status = (
+                None
+                if one.get("failure") or times.get("lastByte") is None
+                else response.get("status")
+            )
             at = times["received"]
             if from_sending and times.get("sent") is not None:
                 at = times["sent"] - _awaited(times)
-            yield at / 1e9, mix.operation_of(one["request"]["url"]), status, ((times.get("lastByte") or at) - at) / 1e6
+            yield at / 1e9, mix.operation_of(one["request"]["url"]), status, (
+                (times.get("lastByte") or at) - at
+            ) / 1e6
 
 
 def lateness(path):
-    """How late the sender itself was, in ms: the p99 over calls, the waits for a permit and a connection aside."""
+    """How late the sender itself was, in ms: the p99 over calls, the waits for a permit and a
+    connection aside."""
     late = []
     with open(path) as tape:
         for line in tape:
@@ -38,12 +62,14 @@ def lateness(path):
 
 
 def _awaited(times):
-    """The nanoseconds that a call waited because of those before it: for a permit, and to connect."""
+    """The nanoseconds that a call waited because of those before it: for a permit, and to connect.
+    """
     return times.get("permitWait", 0) + times.get("connect", 0)
 
 
 def by_operation(path, mix, from_sending=False):
-    """Of each operation and of all: calls, how often each status, and the sorted latencies of good answers in ms."""
+    """Of each operation and of all: calls, how often each status, and the sorted latencies of good
+    answers in ms."""
     found = {}
     for _, operation, status, latency in exchanges(path, mix, from_sending):
         for name in (operation, ALL):
@@ -59,8 +85,12 @@ def by_operation(path, mix, from_sending=False):
 
 
 def told(found):
-    """The same without its samples: quantiles, a curve of quantiles, and of the logarithms mean and deviation."""
-    return {name: {"calls": one["calls"], "statuses": one["statuses"], **_shape(one["good"])} for name, one in found.items()}
+    """The same without its samples: quantiles, a curve of quantiles, and of the logarithms mean and
+    deviation."""
+    return {
+        name: {"calls": one["calls"], "statuses": one["statuses"], **_shape(one["good"])}
+        for name, one in found.items()
+    }
 
 
 def quantile(ordered, share):
@@ -76,6 +106,11 @@ def _shape(good):
         return {}
     logs = [math.log(max(latency, 1e-3)) for latency in good]
     mean = sum(logs) / len(logs)
-    return {**{name: round(quantile(good, share), 3) for name, share in QUANTILES.items()},
-            "log": [round(mean, 5), round(math.sqrt(sum((log - mean) ** 2 for log in logs) / len(logs)), 5)],
-            "curve": [round(quantile(good, share), 3) for share in CURVE]}
+    return {
+        **{name: round(quantile(good, share), 3) for name, share in QUANTILES.items()},
+        "log": [
+            round(mean, 5),
+            round(math.sqrt(sum((log - mean) ** 2 for log in logs) / len(logs)), 5),
+        ],
+        "curve": [round(quantile(good, share), 3) for share in CURVE],
+    }

@@ -10,27 +10,37 @@ import time
 
 SERVICE_CORE, CLIENT_CORE = 1, 0
 TICK = os.sysconf("SC_CLK_TCK")
-# a shell starts what runs in its background with SIGINT ignored, which children inherit; `Process.end` needs it
+# a shell starts what runs in its background with SIGINT ignored, which children inherit;
+# `Process.end` needs it
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # set by `prefer`: the niceness of all that takes part in a run
 niceness = None
 
 
 class Process:
-    """A child on one core (or any), in a session of its own. It runs in the folder of its log, so that it imports nothing from ours."""
+    """A child on one core (or any), in a session of its own. It runs in the folder of its log, so
+    that it imports nothing from ours."""
 
     def __init__(self, name, command, core, log):
         self.name = name
         self.log = open(log, "ab")
         pinned = command if core is None else ["taskset", "-c", str(core), *command]
-        self.child = subprocess.Popen(pinned, stdout=self.log, stderr=self.log, start_new_session=True, cwd=os.path.dirname(log))
+        self.child = subprocess.Popen(
+            pinned,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+            cwd=os.path.dirname(log),
+        )
         _prefer_session(self.child.pid)
 
     def wait_for_port(self, port, limit=30):
         end = time.monotonic() + limit
         while time.monotonic() < end:
             if self.child.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with {self.child.returncode}; see {self.log.name}")
+                raise RuntimeError(
+                    f"{self.name} ended with {self.child.returncode}; see {self.log.name}"
+                )
             try:
                 socket.create_connection(("127.0.0.1", port), 0.2).close()
                 return self
@@ -65,20 +75,36 @@ class Meter:
         self.reaped = os.times()
 
     def shares(self):
-        """Percent of one core. `strangers` is all that none of the processes, nor children that have ended, took."""
+        """Percent of one core. `strangers` is all that none of the processes, nor children that
+        have ended, took."""
         seconds = time.monotonic() - self.begin
-        shares = {process.name: process.cpu() - before for process, before in zip(self.processes, self.before)}
+        shares = {
+            process.name: process.cpu() - before
+            for process, before in zip(self.processes, self.before)
+        }
         now = os.times()
-        shares["sender"] = now.children_user + now.children_system - self.reaped.children_user - self.reaped.children_system
+        shares["sender"] = (
+            now.children_user
+            + now.children_system
+            - self.reaped.children_user
+            - self.reaped.children_system
+        )
         cores = {core: busy - self.cores[core] for core, busy in _busy().items()}
         own = now.user + now.system - self.reaped.user - self.reaped.system
         shares["strangers"] = max(0.0, sum(cores.values()) - sum(shares.values()) - own)
-        shares.update({f"core {core}": busy for core, busy in cores.items() if core in (SERVICE_CORE, CLIENT_CORE)})
+        shares.update(
+            {
+                f"core {core}": busy
+                for core, busy in cores.items()
+                if core in (SERVICE_CORE, CLIENT_CORE)
+            }
+        )
         return {name: round(100 * cpu / seconds, 1) for name, cpu in shares.items()}
 
 
 def prefer(nice):
-    """Puts this process and all that it starts before (below 0) or behind other programs; below 0 needs root."""
+    """Puts this process and all that it starts before (below 0) or behind other programs; below 0
+    needs root."""
     global niceness
     niceness = nice
     if os.getpid() != os.getsid(0):
@@ -89,7 +115,8 @@ def prefer(nice):
 
 
 def _prefer_session(pid):
-    """Linux shares cores between sessions first (autogroups), each of which has a niceness of its own."""
+    """Linux shares cores between sessions first (autogroups), each of which has a niceness of its
+    own."""
     try:
         if niceness is not None:
             with open(f"/proc/{pid}/autogroup", "w") as group:
@@ -112,29 +139,71 @@ def free_port():
 
 
 def recorder(binary, target, folder, port, log):
-    command = [binary, "record", "--target", f"http://127.0.0.1:{target}", folder, "--listen", f"127.0.0.1:{port}",
-               "--exclusive", "--max-in-flight", "2000", "--workers", "1"]
+    command = [
+        binary,
+        "record",
+        "--target",
+        f"http://127.0.0.1:{target}",
+        folder,
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--exclusive",
+        "--max-in-flight",
+        "2000",
+        "--workers",
+        "1",
+    ]
     return Process("recorder", command, CLIENT_CORE, log).wait_for_port(port)
 
 
 def mock(binary, folder, profile, port, seed, log):
-    command = [binary, "serve", folder, "--listen", f"127.0.0.1:{port}", "--seed", str(seed), "--workers", "1", "--no-watch",
-               *(["--profile", profile] if profile else [])]
+    command = [
+        binary,
+        "serve",
+        folder,
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--seed",
+        str(seed),
+        "--workers",
+        "1",
+        "--no-watch",
+        *(["--profile", profile] if profile else []),
+    ]
     return Process("mock", command, SERVICE_CORE, log).wait_for_port(port)
 
 
 def send(binary, tape, port, out):
     """Sends a schedule, and leaves the sender's tape at `out`."""
-    command = ["taskset", "-c", str(CLIENT_CORE), binary, "replay", tape, "--target", f"http://127.0.0.1:{port}",
-               "--max-per-second", "100000", "--beyond-recorded", "--stop", "errors=100%,p95=100000x", "--out", out]
+    command = [
+        "taskset",
+        "-c",
+        str(CLIENT_CORE),
+        binary,
+        "replay",
+        tape,
+        "--target",
+        f"http://127.0.0.1:{port}",
+        "--max-per-second",
+        "100000",
+        "--beyond-recorded",
+        "--stop",
+        "errors=100%,p95=100000x",
+        "--out",
+        out,
+    ]
     ran = subprocess.run(command, capture_output=True, text=True)
-    # 2: the sender doubts its run for its lateness or for the answers' statuses; both are judged by who reads its tape
+    # 2: the sender doubts its run for its lateness or for the answers' statuses; both are judged by
+    # who reads its tape
     if ran.returncode not in (0, 2) or not os.path.exists(out):
-        raise RuntimeError(f"the replay of {tape} failed ({ran.returncode}): {ran.stderr}{ran.stdout}")
+        raise RuntimeError(
+            f"the replay of {tape} failed ({ran.returncode}): {ran.stderr}{ran.stdout}"
+        )
 
 
 def closed_loop(port, urls, clients, seconds, warm_up, good=(200,)):
-    """Calls a second that `clients` get answered, each sending its next call when it has the last answer."""
+    """Calls a second that `clients` get answered, each sending its next call when it has the last
+    answer."""
     done, wrong, end = [], [], time.monotonic() + warm_up + seconds
     begin = end - seconds
 
@@ -152,7 +221,9 @@ def closed_loop(port, urls, clients, seconds, warm_up, good=(200,)):
                 return
             done.append(time.monotonic())
 
-    threads = [threading.Thread(target=client, args=(urls[one::clients],)) for one in range(clients)]
+    threads = [
+        threading.Thread(target=client, args=(urls[one::clients],)) for one in range(clients)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

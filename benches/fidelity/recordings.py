@@ -1,12 +1,13 @@
-"""Records httpbin as a new user does, twenty times, and asks whether `fit` finds its queue and its workers.
+"""Records httpbin as a new user does, twenty times, and asks whether `fit` finds its queue and its
+workers.
 
     python3 recordings.py target/release/standin [--count 20] [--refit] [--work DIR] [--results FILE]
 
 Nothing is pinned, and nothing waits for an idle machine: run it while other programs use the cores.
-Each recording follows README.md and docs/RECORDING.md: `standin record` in front of the service and some
-calls by hand, then `standin record --ramp` up to 60 % of the capacity, then `standin fit`. Workers are 2 and
-4 in turns. Every recording is one line of RESULTS and is not made again if its line is there. `--refit` fits
-the recordings that are there with another standin, and adds lines.
+Each recording follows README.md and docs/RECORDING.md: `standin record` in front of the service and
+some calls by hand, then `standin record --ramp` up to 60 % of the capacity, then `standin fit`.
+Workers are 2 and 4 in turns. Every recording is one line of RESULTS and is not made again if its
+line is there. `--refit` fits the recordings that are there with another standin, and adds lines.
 """
 
 import argparse
@@ -63,8 +64,18 @@ class Recordings:
             for party in parties:
                 party.end()
         load = {"cpu": shares, "load": round(os.getloadavg()[0], 1)}
-        self.add({"recording": number, "truth": {"discipline": "fifo", "workers": workers}, "capacity": capacity,
-                  "seed": number, "exits": exits, "ramp": steps(ramp.stderr + ramp.stdout), **load, **self.fit(number)})
+        self.add(
+            {
+                "recording": number,
+                "truth": {"discipline": "fifo", "workers": workers},
+                "capacity": capacity,
+                "seed": number,
+                "exits": exits,
+                "ramp": steps(ramp.stderr + ramp.stdout),
+                **load,
+                **self.fit(number),
+            }
+        )
 
     def capacity(self, workers, service):
         """Calls a second of a closed loop of 16 clients, measured once."""
@@ -75,7 +86,12 @@ class Recordings:
         parties = service.start(self.house, port)
         try:
             rng = random.Random(1)
-            return round(processes.closed_loop(port, [service.mix.draw(rng) for _ in range(20_000)], 16, 8, 2), 1)
+            return round(
+                processes.closed_loop(
+                    port, [service.mix.draw(rng) for _ in range(20_000)], 16, 8, 2
+                ),
+                1,
+            )
         finally:
             for party in parties:
                 party.end()
@@ -83,7 +99,15 @@ class Recordings:
     def by_hand(self, service, target, folder, seed):
         """A first recording of a few calls, one after the other; returns the exit code."""
         port, rng = processes.free_port(), random.Random(seed)
-        command = [self.house.binary, "record", "--target", f"http://127.0.0.1:{target}", folder, "--listen", f"127.0.0.1:{port}"]
+        command = [
+            self.house.binary,
+            "record",
+            "--target",
+            f"http://127.0.0.1:{target}",
+            folder,
+            "--listen",
+            f"127.0.0.1:{port}",
+        ]
         recorder = processes.Process("recorder", command, None, self.house.log).wait_for_port(port)
         try:
             processes.closed_loop(port, [service.mix.draw(rng) for _ in range(BY_HAND)], 1, 60, 0)
@@ -92,9 +116,24 @@ class Recordings:
         return code
 
     def ramp(self, target, folder, per_second, seed):
-        command = [self.house.binary, "record", "--target", f"http://127.0.0.1:{target}", folder,
-                   "--listen", f"127.0.0.1:{processes.free_port()}", "--ramp", "--max-per-second", f"{per_second:.0f}",
-                   "--beyond-recorded", "--step", f"{STEP_SECONDS}s", "--exclusive", "--seed", str(seed)]
+        command = [
+            self.house.binary,
+            "record",
+            "--target",
+            f"http://127.0.0.1:{target}",
+            folder,
+            "--listen",
+            f"127.0.0.1:{processes.free_port()}",
+            "--ramp",
+            "--max-per-second",
+            f"{per_second:.0f}",
+            "--beyond-recorded",
+            "--step",
+            f"{STEP_SECONDS}s",
+            "--exclusive",
+            "--seed",
+            str(seed),
+        ]
         return subprocess.run(command, capture_output=True, text=True)
 
     def fit(self, number):
@@ -103,17 +142,28 @@ class Recordings:
         ran = subprocess.run(command, capture_output=True, text=True)
         told = subprocess.run([*command, "--json"], capture_output=True, text=True).stdout
         report = json.loads(told) if told.startswith("{") else {}
-        found = {name: report.get(name) for name in ("discipline", "workers", "cores", "accepted", "effect", "outside")}
+        found = {
+            name: report.get(name)
+            for name in ("discipline", "workers", "cores", "accepted", "effect", "outside")
+        }
         head = [line.strip() for line in (ran.stdout or ran.stderr).splitlines()[:2]]
-        return {"standin": self.identity, "exit": ran.returncode, "said": head, "found": found,
-                "calls": (report.get("valid") or {}).get("samples")}
+        return {
+            "standin": self.identity,
+            "exit": ran.returncode,
+            "said": head,
+            "found": found,
+            "calls": (report.get("valid") or {}).get("samples"),
+        }
 
     def add(self, line):
         line["ended"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         self.lines.append(line)
         with open(self.results, "a") as out:
             out.write(json.dumps(line, separators=(",", ":")) + "\n")
-        print(f"{line['recording']:>3}: {line['truth']['workers']} workers: {line['said']}", flush=True)
+        print(
+            f"{line['recording']:>3}: {line['truth']['workers']} workers: {line['said']}",
+            flush=True,
+        )
 
     def refit(self):
         """Fits each recording again, unless this standin has done so."""
@@ -125,12 +175,17 @@ class Recordings:
                 self.add({**kept, **self.fit(number)})
 
     def verdict(self):
-        """How many recordings this standin gets right; `wrong` are those that are not exactly right."""
+        """How many recordings this standin gets right; `wrong` are those that are not exactly
+        right."""
         mine = [line for line in self.lines if line["standin"] == self.identity]
         exact = [line for line in mine if is_right(line) and not line["found"]["cores"]]
-        return {"recordings": len(mine), "disciplineAndWorkers": sum(map(is_right, mine)), "withoutSharedCores": len(exact),
-                "explained": sum(line["exit"] == 0 for line in mine),
-                "wrong": {line["recording"]: line["said"] for line in mine if line not in exact}}
+        return {
+            "recordings": len(mine),
+            "disciplineAndWorkers": sum(map(is_right, mine)),
+            "withoutSharedCores": len(exact),
+            "explained": sum(line["exit"] == 0 for line in mine),
+            "wrong": {line["recording"]: line["said"] for line in mine if line not in exact},
+        }
 
 
 def is_right(line):
@@ -140,16 +195,28 @@ def is_right(line):
 
 def steps(text):
     """The lines of the recorder's report about the steps of the ramp."""
-    return [line.strip() for line in text.splitlines() if "calls a second:" in line or "stopped" in line]
+    return [
+        line.strip() for line in text.splitlines() if "calls a second:" in line or "stopped" in line
+    ]
 
 
 def main():
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("binary")
     asked.add_argument("--count", type=int, default=20)
-    asked.add_argument("--refit", action="store_true", help="fit the recordings that are there, with this standin")
-    asked.add_argument("--work", default=os.path.join(REPOSITORY, "target", "fidelity"), help="where recordings and packages go")
-    asked.add_argument("--results", default=os.path.join(HERE, "results", "recordings", "httpbin.jsonl"))
+    asked.add_argument(
+        "--refit", action="store_true", help="fit the recordings that are there, with this standin"
+    )
+    asked.add_argument(
+        "--work",
+        default=os.path.join(REPOSITORY, "target", "fidelity"),
+        help="where recordings and packages go",
+    )
+    asked.add_argument(
+        "--results", default=os.path.join(HERE, "results", "recordings", "httpbin.jsonl")
+    )
     options = asked.parse_args()
     if not os.path.exists(options.binary):
         sys.exit(f"`{options.binary}` does not exist; build it with `cargo build --release`")

@@ -1,4 +1,5 @@
-"""What is asked of a service, and when: mixes of calls at Poisson times, written as tapes that `standin replay` sends."""
+"""What is asked of a service, and when: mixes of calls at Poisson times, written as tapes that
+`standin replay` sends."""
 
 import json
 import math
@@ -38,7 +39,8 @@ def log_normal_points(median, sigma, count):
 
 
 def calls(mix, stretches, seed):
-    """(nanoseconds, url) of each call: Poisson arrivals; `stretches` are (calls a second, seconds), one after the other."""
+    """(nanoseconds, url) of each call: Poisson arrivals; `stretches` are (calls a second, seconds),
+    one after the other."""
     rng = random.Random(seed)
     begin, found = 0.0, []
     for per_second, seconds in stretches:
@@ -53,11 +55,30 @@ def calls(mix, stretches, seed):
 def write(path, planned):
     """A tape of planned calls, as `standin replay` reads it."""
     with open(path, "w") as out:
+
         def line(value):
             out.write(json.dumps(value, separators=(",", ":")) + "\n")
-        line({"standinTape": 1, "target": "http://127.0.0.1", "startedUnixMs": 0, "clock": "a plan: no service was asked"})
+
+        line(
+            {
+                "standinTape": 1,
+                "target": "http://127.0.0.1",
+                "startedUnixMs": 0,
+                "clock": "a plan: no service was asked",
+            }
+        )
         for number, (at, url) in enumerate(planned, 1):
-            line({"number": number, "request": {"method": "GET", "url": url, "headers": [["Accept", "*/*"]]},
-                  "response": {"status": 200},
-                  "times": {"received": at, "sent": at, "firstByte": at + 10**7, "lastByte": at + 10**7}})
+            line(
+                {
+                    "number": number,
+                    "request": {"method": "GET", "url": url, "headers": [["Accept", "*/*"]]},
+                    "response": {"status": 200},
+                    "times": {
+                        "received": at,
+                        "sent": at,
+                        "firstByte": at + 10**7,
+                        "lastByte": at + 10**7,
+                    },
+                }
+            )
         line({"end": {"exchanges": len(planned)}})

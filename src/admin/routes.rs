@@ -11,7 +11,7 @@ use super::{
     ui, what_if,
 };
 
-/// Returns all routes.
+/// Returns the routes of the admin API.
 #[rustfmt::skip] // a table: a route a line
 pub(super) fn all() -> Vec<Route> {
     use RouteGroup::{Dashboard, Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};

@@ -32,7 +32,7 @@ pub struct ServerStats {
     pub spans: Option<Arc<SpanCounts>>,
     /// Memory budget of all requests.
     pub memory: Arc<MemoryBudget>,
-    /// Numbers of webhooks.
+    /// Numbers of webhooks by their state.
     pub webhooks: Arc<WebhookCounts>,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Contained {
 
 #[expect(clippy::large_enum_variant, reason = "a box would cost an allocation a request")]
 enum State {
-    /// Not polled yet.
+    /// Request that was not polled yet.
     Asked(Option<Request<Incoming>>, Option<Arc<Connection>>),
     /// The response waits for something.
     Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>),

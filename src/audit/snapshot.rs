@@ -45,23 +45,23 @@ pub struct AuditSnapshot {
 /// A distribution of times in microseconds, with a precision of 1 %.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct TimeQuantiles {
-    /// Number of values.
+    /// Number of times that were measured.
     pub count: u64,
-    /// Median.
+    /// Median of the times.
     pub p50: f64,
-    /// 90th percentile.
+    /// 90th percentile of the times.
     pub p90: f64,
-    /// 99th percentile.
+    /// 99th percentile of the times.
     pub p99: f64,
-    /// 99.9th percentile.
+    /// 99.9th percentile of the times.
     pub p999: f64,
-    /// Maximum.
+    /// Maximum of the times.
     pub max: f64,
     #[serde(skip)]
     sum: f64,
 }
 
-/// The flagged windows.
+/// The flagged windows of all workers.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlaggedWindows {
     /// Number since the start.
@@ -76,7 +76,7 @@ pub struct FlaggedWindows {
 pub struct FlaggedWindow {
     /// Begin, in milliseconds since 1970.
     pub at: u64,
-    /// Length in milliseconds.
+    /// Length of the window in milliseconds.
     pub milliseconds: u64,
     /// Index of the worker.
     pub worker: usize,
@@ -92,7 +92,7 @@ pub struct FlaggedWindow {
     pub late_calls: u64,
     /// 99th percentile of the lateness.
     pub lateness_p99: f64,
-    /// Longest loop lag.
+    /// Longest loop lag in the window.
     pub loop_lag_max: f64,
     /// Number of heartbeats in which its thread waited long for a CPU.
     pub cpu_waits: u64,

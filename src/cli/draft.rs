@@ -44,7 +44,7 @@ pub(super) struct DraftRuleArgs {
 }
 
 impl DraftRuleArgs {
-    /// Checks the options.
+    /// Checks that the options fit together.
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.operations.rules().map(drop)
     }

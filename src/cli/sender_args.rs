@@ -307,7 +307,5 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
 /// Default of `--methods`: methods that are safe by RFC 9110.
 const SAFE_METHODS: &str = "GET,HEAD,OPTIONS";
 
-/// Default of `--max-connections`.
 const MAX_CONNECTIONS: u32 = 1_000;
-/// Default of `--timeout`.
 const TIMEOUT: DurationArg = DurationArg(Duration::from_secs(30));

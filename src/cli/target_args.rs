@@ -183,13 +183,9 @@ pub(super) fn new_tape(dir: &Path) -> PathBuf {
     paths.find(|path| !path.exists()).expect("there are names without end")
 }
 
-/// Default of `--max-in-flight`.
 const MAX_IN_FLIGHT: u32 = 256;
-/// Default of `--queue-timeout`.
 const QUEUE_TIMEOUT: DurationArg = DurationArg(Duration::from_secs(30));
-/// Default of `--target-timeout`.
 const TARGET_TIMEOUT: DurationArg = DurationArg(Duration::from_secs(60));
-/// Default of `--keep-body`.
 const MAX_KEPT_BODY_BYTES: usize = 16 << 20;
 
 /// Time-out of the first connection to the service.

@@ -61,7 +61,7 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
 pub struct Accepted {
     /// The socket, not yet registered with a runtime.
     pub stream: StdStream,
-    /// The client's address.
+    /// Address of the client's socket.
     pub remote: SocketAddr,
     /// The index of its listener.
     pub listener: usize,

@@ -17,7 +17,7 @@ pub enum Certificate {
     Files {
         /// The chain, the server's own certificate first.
         certificate: PathBuf,
-        /// The private key.
+        /// PEM file of the private key.
         key: PathBuf,
     },
     /// A new self-signed certificate for localhost and the loopback addresses.

@@ -15,7 +15,7 @@ pub struct TimelineView {
     pub folder: usize,
     /// 0-based index of the active step.
     pub step: usize,
-    /// Number of steps.
+    /// Number of steps of the timeline.
     pub steps: usize,
     /// Begin of the step, in the timeline's own time.
     pub at: Duration,

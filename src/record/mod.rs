@@ -106,7 +106,7 @@ pub struct ForwardRule {
 /// The counts of a recorder.
 #[derive(Clone, Debug, Default)]
 pub struct RecordingProgress {
-    /// Requests received.
+    /// Number of requests received.
     pub calls: u64,
     /// Requests that the service works on now.
     pub in_flight: u32,

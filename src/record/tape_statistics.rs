@@ -8,7 +8,7 @@ use super::load_counts::LoadCounts;
 
 /// The latencies of the exchanges that were written, and the load that they make.
 pub(super) struct TapeStatistics {
-    /// Latencies in microseconds.
+    /// Latencies of the service in microseconds.
     latency_us: Histogram<u64>,
     pub(super) load: LoadCounts,
 }

@@ -46,8 +46,10 @@ enum ReloadMessage {
     /// The operating system has reported an event in a watched folder.
     FilesChanged,
     /// Reload now. If `reset` names a server, its files replace all changes through the API.
-    Request { reset: Option<Arc<ServiceState>>, answer: oneshot::Sender<Arc<ReloadStatus>> },
-    /// End the thread.
+    Request {
+        reset: Option<Arc<ServiceState>>,
+        answer: oneshot::Sender<Arc<ReloadStatus>>,
+    },
     Stop,
 }
 

@@ -51,7 +51,7 @@ pub struct ReloadStatus {
 pub enum WatchMode {
     /// Events of the operating system, and periodic scans that find what events miss.
     Events,
-    /// Periodic scans alone.
+    /// Periodic scans alone, without events.
     Polling,
     /// No method; the admin API can request a reload.
     Off,

@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 
 use super::start_error::StartError;
 
-/// Starts a thread.
+/// Starts a thread of this name.
 pub(super) fn spawn<T: Send + 'static>(
     name: String,
     work: impl FnOnce() -> T + Send + 'static,

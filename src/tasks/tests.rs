@@ -1,8 +1,7 @@
 //! Tests of the task scheduler.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -10,6 +9,21 @@ use super::*;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Runs the tasks until `is_done` returns true.
+async fn run_until(run: impl Future<Output = ()>, is_done: impl Fn() -> bool) {
+    let done = async {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_done() {
+            assert!(Instant::now() < deadline, "the tasks have not ended within a minute");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        () = run => {}
+        () = done => {}
+    }
 }
 
 /// Resolves at its second poll; its waker can be taken out.
@@ -52,10 +66,7 @@ fn what_a_deadline_wakes_goes_first() {
             },
             |_| {},
         );
-        tokio::select! {
-            () = run => {}
-            () = tokio::time::sleep(Duration::from_millis(50)) => {}
-        }
+        run_until(run, || order.lock().expect("not poisoned").len() == 4).await;
     });
     assert_eq!(*order.lock().expect("not poisoned"), [3, 0, 1, 2]);
 }
@@ -64,23 +75,28 @@ fn what_a_deadline_wakes_goes_first() {
 fn a_task_is_told_since_when_it_was_ready() {
     let tasks = Tasks::new();
     let (told, told_again) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
-    let start = Instant::now();
+    let busy_since = Arc::new(Mutex::new(None));
+    let ended = Arc::new(AtomicUsize::new(0));
     // both are ready in the same turn; the first keeps the worker busy
     let readiness = tasks.readiness();
-    for busy in [Duration::from_millis(20), Duration::ZERO] {
+    for busy in [Some(Duration::from_millis(20)), None] {
         let (readiness, told, told_again) = (Arc::clone(&readiness), Arc::clone(&told), Arc::clone(&told_again));
+        let (busy_since, ended) = (Arc::clone(&busy_since), Arc::clone(&ended));
         tasks.spawn(async move {
             tokio::task::yield_now().await;
-            std::thread::sleep(busy);
+            if let Some(busy) = busy {
+                *busy_since.lock().expect("not poisoned") = Some(Instant::now());
+                std::thread::sleep(busy);
+            }
             *told.lock().expect("not poisoned") = readiness.take();
             *told_again.lock().expect("not poisoned") = readiness.take();
+            ended.fetch_add(1, Ordering::Relaxed);
         });
     }
-    runtime().block_on(async {
-        let _ = tokio::time::timeout(Duration::from_millis(50), tasks.run(|| {}, |_| {})).await;
-    });
+    runtime().block_on(run_until(tasks.run(|| {}, |_| {}), || ended.load(Ordering::Relaxed) == 2));
     let since = told.lock().expect("not poisoned").expect("it was running");
-    assert!(since - start < Duration::from_millis(15), "{:?}: before the other kept the worker busy", since - start);
+    let busy_since = busy_since.lock().expect("not poisoned").expect("it was busy");
+    assert!(since <= busy_since, "{:?} after the other began to keep the worker busy", since - busy_since);
     assert_eq!(*told_again.lock().expect("not poisoned"), None, "it is told once a poll");
 }
 
@@ -116,15 +132,7 @@ fn tasks_woken_from_another_thread_run() {
             done.fetch_add(1, Ordering::Relaxed);
         });
     }
-    runtime().block_on(async {
-        let run = tokio::spawn(tasks.run(|| {}, |_| {}));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while done.load(Ordering::Relaxed) < 100 {
-            assert!(Instant::now() < deadline, "{} of 100 ended", done.load(Ordering::Relaxed));
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        run.abort();
-    });
+    runtime().block_on(run_until(tasks.run(|| {}, |_| {}), || done.load(Ordering::Relaxed) == 100));
 }
 
 #[test]
@@ -154,8 +162,8 @@ fn a_task_that_panics_ends_alone() {
         let count = |_: &(dyn Any + Send)| {
             panics.fetch_add(1, Ordering::Relaxed);
         };
-        let run = tasks.run(|| {}, count);
-        let _ = tokio::time::timeout(Duration::from_millis(200), run).await;
+        let is_done = || done.load(Ordering::Relaxed) + panics.load(Ordering::Relaxed) == 30;
+        run_until(tasks.run(|| {}, count), is_done).await;
     });
     assert_eq!((done.load(Ordering::Relaxed), panics.load(Ordering::Relaxed)), (10, 20));
 }

@@ -28,7 +28,7 @@ pub struct Connector {
 #[derive(Debug)]
 pub enum UpstreamStream {
     Plain(ArrivalStream),
-    /// TLS over TCP.
+    /// A TLS stream over TCP.
     Tls(Box<TlsStream<ArrivalStream>>),
 }
 
@@ -37,7 +37,7 @@ pub enum UpstreamStream {
 pub struct ConnectTimes {
     /// Name resolution and TCP connect.
     pub connect: Duration,
-    /// TLS handshake.
+    /// Duration of the TLS handshake.
     pub tls: Duration,
 }
 

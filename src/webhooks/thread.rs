@@ -25,7 +25,7 @@ pub struct WebhookThread {
     sending: Arc<Sending>,
 }
 
-/// What all webhooks share.
+/// State that all webhooks share.
 #[derive(Debug)]
 struct Sending {
     clients: ServiceClients,

@@ -11,7 +11,7 @@ use standin_stub::call::raw_target::{needs_placeholder, put_with_placeholders};
 pub(super) enum RequestLine {
     Method,
     Target,
-    /// What follows the target, or another protocol.
+    /// The part behind the target, or another protocol.
     Beyond,
 }
 

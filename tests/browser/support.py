@@ -25,10 +25,31 @@ FOREIGN_NAME = "mocks.example"
 
 STUBS = {
     "mappings": [
-        {"name": "read an order", "request": {"method": "GET", "urlPathTemplate": "/orders/{id}"}, "response": {"jsonBody": {"state": "paid"}}},
-        {"name": "place an order", "request": {"method": "POST", "urlPath": "/orders", "bodyPatterns": [{"matchesJsonPath": "$.sku"}], "headers": {"Content-Type": {"contains": "json"}}}, "response": {"status": 201, "jsonBody": {"id": 17}}},
-        {"name": "slow search", "request": {"method": "GET", "urlPath": "/search"}, "response": {"body": "[]", "fixedDelayMilliseconds": 40}},
-        {"name": "never asked for", "request": {"method": "DELETE", "urlPath": "/orders"}, "response": {"status": 204}},
+        {
+            "name": "read an order",
+            "request": {"method": "GET", "urlPathTemplate": "/orders/{id}"},
+            "response": {"jsonBody": {"state": "paid"}},
+        },
+        {
+            "name": "place an order",
+            "request": {
+                "method": "POST",
+                "urlPath": "/orders",
+                "bodyPatterns": [{"matchesJsonPath": "$.sku"}],
+                "headers": {"Content-Type": {"contains": "json"}},
+            },
+            "response": {"status": 201, "jsonBody": {"id": 17}},
+        },
+        {
+            "name": "slow search",
+            "request": {"method": "GET", "urlPath": "/search"},
+            "response": {"body": "[]", "fixedDelayMilliseconds": 40},
+        },
+        {
+            "name": "never asked for",
+            "request": {"method": "DELETE", "urlPath": "/orders"},
+            "response": {"status": 204},
+        },
     ]
 }
 PROFILE = """
@@ -61,14 +82,20 @@ class Standin:
     def __init__(self, *options, files=None):
         self.folder = tempfile.TemporaryDirectory()
         root = pathlib.Path(self.folder.name)
-        files = files or {"mappings/orders.json": json.dumps(STUBS, indent=2), "profiles/shop.yaml": PROFILE, "profiles/day.yaml": DAY}
+        files = files or {
+            "mappings/orders.json": json.dumps(STUBS, indent=2),
+            "profiles/shop.yaml": PROFILE,
+            "profiles/day.yaml": DAY,
+        }
         for name, text in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
         (root / "__files").mkdir(exist_ok=True)
         self.root = root
         command = [os.environ["STANDIN"], "serve", str(root), "--listen", "127.0.0.1:0", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         line = self.process.stdout.readline()
         found = re.search(r"http://\S+", line)
         if not found:
@@ -93,7 +120,9 @@ class Standin:
 
     def admin(self, method, path, value=None):
         """Calls the admin API, and returns its JSON."""
-        status, text = self.call(method, f"/__admin/{path}", None if value is None else json.dumps(value))
+        status, text = self.call(
+            method, f"/__admin/{path}", None if value is None else json.dumps(value)
+        )
         if status >= 300:
             raise AssertionError(f"{method} {path}: {status} {text}")
         return json.loads(text) if text else None
@@ -105,7 +134,9 @@ class Load:
     def __init__(self, standin, per_second, paths, threads=4):
         self.standin, self.paths, self.pause = standin, paths, threads / per_second
         self.ending = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(threads)]
+        self.threads = [
+            threading.Thread(target=self.run, args=(number,)) for number in range(threads)
+        ]
         self.sent = 0
 
     def run(self, number):
@@ -134,12 +165,25 @@ def open_browser(dark=False):
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     # root has no sandbox, and a container little shared memory
-    for flag in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking", "--no-first-run", f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1"]:
+    for flag in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--no-first-run",
+        f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1",
+    ]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    browser = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService("/usr/bin/chromedriver")
+    )
     scheme = "dark" if dark else "light"
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
     return browser
 
 
@@ -171,7 +215,11 @@ class Page(unittest.TestCase):
     def check_complaints(self):
         """Fails if the page wrote to the console, asked another host, or broke its own policy."""
         wanted = [f"status of {status} " for status in self.expected_statuses]
-        complaints = [entry["message"] for entry in self.browser.get_log("browser") if not any(part in entry["message"] for part in wanted)]
+        complaints = [
+            entry["message"]
+            for entry in self.browser.get_log("browser")
+            if not any(part in entry["message"] for part in wanted)
+        ]
         hosts = set()
         for entry in self.browser.get_log("performance"):
             message = json.loads(entry["message"])["message"]
@@ -179,10 +227,15 @@ class Page(unittest.TestCase):
                 hosts.add(urlsplit(message["params"]["request"]["url"]).netloc)
         self.browser.get("about:blank")
         self.assertEqual(complaints, [], "messages in the console")
-        self.assertEqual(hosts - {f"{self.host}:{self.standin.port}", ""}, set(), "requests to other hosts")
+        self.assertEqual(
+            hosts - {f"{self.host}:{self.standin.port}", ""}, set(), "requests to other hosts"
+        )
 
     def resize(self, width, height):
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
 
     def open(self, place):
         self.browser.get("about:blank")
@@ -196,7 +249,11 @@ class Page(unittest.TestCase):
         found = []
 
         def is_there():
-            found[:] = [element for element in self.all(selector) if element.is_displayed() and containing in self.text_of(element)]
+            found[:] = [
+                element
+                for element in self.all(selector)
+                if element.is_displayed() and containing in self.text_of(element)
+            ]
             return bool(found)
 
         self.eventually(is_there, f"{selector} with {containing!r}")
@@ -243,7 +300,9 @@ class Page(unittest.TestCase):
         actions.perform()
 
     def press_with_control(self, key):
-        webdriver.ActionChains(self.browser).key_down(Keys.CONTROL).send_keys(key).key_up(Keys.CONTROL).perform()
+        webdriver.ActionChains(self.browser).key_down(Keys.CONTROL).send_keys(key).key_up(
+            Keys.CONTROL
+        ).perform()
 
     def write(self, selector, text):
         """Replaces the text of a field, as a person does."""
@@ -265,4 +324,6 @@ class Page(unittest.TestCase):
 
     def assert_fits(self):
         """Fails if the page is wider than the window."""
-        self.assertEqual(self.browser.execute_script(WIDE_ELEMENTS), [], "elements beyond the right edge")
+        self.assertEqual(
+            self.browser.execute_script(WIDE_ELEMENTS), [], "elements beyond the right edge"
+        )

@@ -45,7 +45,9 @@ class Keyboard(Page):
         self.eventually(lambda: len(self.all("[role=treeitem]")) == 6, "the service is open")
         self.press(Keys.END)
         last = self.one(".row.active")
-        self.assertEqual(last.get_attribute("id"), self.one("[role=tree]").get_attribute("aria-activedescendant"))
+        self.assertEqual(
+            last.get_attribute("id"), self.one("[role=tree]").get_attribute("aria-activedescendant")
+        )
         self.press(Keys.ENTER)
         self.one("#editor", "request")
 
@@ -58,7 +60,14 @@ class Narrow(Page):
         self.standin.admin("PUT", "standin/profile", {"profile": "shop"})
         self.standin.call("GET", "/orders/1?a-parameter=" + "with-a-long-value" * 20)
         self.standin.call("POST", "/orders", '{"quantity": 2}')
-        pages = {"overview": ".station", "requests": ".row", "stubs": "[data-kind=stub]", "performance": ".operating-point", "record": ".list", "reports": "h1"}
+        pages = {
+            "overview": ".station",
+            "requests": ".row",
+            "stubs": "[data-kind=stub]",
+            "performance": ".operating-point",
+            "record": ".list",
+            "reports": "h1",
+        }
         with Load(self.standin, 40, ["/orders/1", "/search"]):
             for page, content in pages.items():
                 self.open(f"#/{page}")
@@ -90,9 +99,13 @@ class Dark(Page):
             for page in ["overview", "requests", "stubs", "performance", "record", "reports"]:
                 self.open(f"#/{page}")
                 self.one(".card, .row")
-                background = self.browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+                background = self.browser.execute_script(
+                    "return getComputedStyle(document.body).backgroundColor"
+                )
                 self.assertEqual(background, "rgb(21, 25, 31)")
-                self.assertEqual(self.browser.execute_script(FAINT_TEXTS), [], f"contrast of texts on {page}")
+                self.assertEqual(
+                    self.browser.execute_script(FAINT_TEXTS), [], f"contrast of texts on {page}"
+                )
                 self.picture(f"dark-{page}")
 
 
@@ -104,11 +117,14 @@ class Light(Page):
             for page in ["overview", "requests", "stubs", "performance", "record", "reports"]:
                 self.open(f"#/{page}")
                 self.one(".card, .row")
-                self.assertEqual(self.browser.execute_script(FAINT_TEXTS), [], f"contrast of texts on {page}")
+                self.assertEqual(
+                    self.browser.execute_script(FAINT_TEXTS), [], f"contrast of texts on {page}"
+                )
                 self.picture(f"light-{page}")
 
 
-# texts whose contrast with their background is below 4.5, as WCAG 2.2 defines it; disabled controls are exempt
+# texts whose contrast with their background is below 4.5, as WCAG 2.2 defines it; disabled controls
+# are exempt
 FAINT_TEXTS = """
 const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
 const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);

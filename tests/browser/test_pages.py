@@ -18,12 +18,21 @@ class Overview(Page):
         self.one(".connection", "live")
         with Load(self.standin, 100, ["/orders/1", "/search", "/nothing"]):
             self.one(".tile", "/s")
-            self.eventually(lambda: "0 calls" not in self.one(".tile:nth-child(2)").text, "missed calls")
+            self.eventually(
+                lambda: "0 calls" not in self.one(".tile:nth-child(2)").text, "missed calls"
+            )
             self.one(".latency table", "p99")
         self.eventually(lambda: not self.all(".start:not([hidden])"), "the hint is gone")
         drawn = self.one(".chart path.answered").get_attribute("d")
         self.assertGreater(len(drawn), 20)
-        self.one(".card", "In no second" if not self.standin.admin("GET", "standin/audit")["flagged"]["count"] else "bottleneck")
+        self.one(
+            ".card",
+            (
+                "In no second"
+                if not self.standin.admin("GET", "standin/audit")["flagged"]["count"]
+                else "bottleneck"
+            ),
+        )
 
     def test_a_station_shows_its_distance_to_the_valid_range(self):
         self.one("main", "No profile is in force")
@@ -160,7 +169,10 @@ class Stubs(Page):
         self.picture("defects")
         self.click(".defects button", "line 3")
         self.assertEqual(self.focused().get_attribute("id"), "editor")
-        selected = self.browser.execute_script("const e = arguments[0]; return e.value.slice(e.selectionStart, e.selectionEnd)", self.focused())
+        selected = self.browser.execute_script(
+            "const e = arguments[0]; return e.value.slice(e.selectionStart, e.selectionEnd)",
+            self.focused(),
+        )
         self.assertIn("many", selected)
         self.expected_statuses.add(422)
         self.click(".detail button.primary", "Save")
@@ -175,7 +187,10 @@ class Stubs(Page):
     def test_a_stub_is_made_tried_saved_and_deleted(self):
         self.click("a.primary", "New stub")
         self.one("#editor", "urlPath")
-        self.set_text("#editor", '{"name": "fresh", "request": {"urlPath": "/fresh"}, "response": {"body": "{\\"a\\": 1}"}}')
+        self.set_text(
+            "#editor",
+            '{"name": "fresh", "request": {"urlPath": "/fresh"}, "response": {"body": "{\\"a\\": 1}"}}',
+        )
         self.one("#defect-summary", "No errors.")
         self.click(".detail button.primary", "Save")
         self.click(".outcome a", "Open it")
@@ -183,14 +198,19 @@ class Stubs(Page):
         self.click(".try-it button", "Send")
         self.one(".try-answer pre", '"a": 1')
         self.one(".try-answer", "Stub ")
-        self.set_text("#editor", '{"name": "fresh", "request": {"urlPath": "/fresh"}, "response": {"status": 202}}')
+        self.set_text(
+            "#editor",
+            '{"name": "fresh", "request": {"urlPath": "/fresh"}, "response": {"status": 202}}',
+        )
         self.click(".detail button.primary", "Save")
         self.click(".outcome button", "Save all stubs to files")
         self.one(".outcome", "in files now")
         self.assertTrue(list((self.standin.root / "mappings").glob("*fresh*")))
         self.click(".detail button", "Delete")
         self.click("dialog .danger", "Delete")
-        self.eventually(lambda: not self.all("[data-kind=service] ~ [data-key*=fresh]"), "it is gone")
+        self.eventually(
+            lambda: not self.all("[data-kind=service] ~ [data-key*=fresh]"), "it is gone"
+        )
         self.expected_statuses.add(404)
         self.assertEqual(self.standin.call("GET", "/fresh")[0], 404)
 
@@ -202,7 +222,10 @@ class Stubs(Page):
         self.eventually(lambda: not self.all(".answer.bad:not([hidden])"), "the file is gone")
 
     def test_ten_thousand_stubs_are_a_list_as_quick(self):
-        many = [{"name": f"stub {n}", "request": {"urlPath": f"/many/{n}"}, "response": {}} for n in range(10_000)]
+        many = [
+            {"name": f"stub {n}", "request": {"urlPath": f"/many/{n}"}, "response": {}}
+            for n in range(10_000)
+        ]
         for begin in range(0, len(many), 2000):
             self.standin.admin("POST", "mappings/import", {"mappings": many[begin : begin + 2000]})
         self.open(self.hash)

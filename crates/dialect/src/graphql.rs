@@ -27,7 +27,7 @@ pub struct GraphQlDocument {
 }
 
 impl GraphQlDocument {
-    /// Parses a document.
+    /// Parses a document of one operation or more.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         check_size(text)?;
         let tree = Parser::new(text).token_limit(MAX_TOKENS).recursion_limit(MAX_DEPTH).parse();

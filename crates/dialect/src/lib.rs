@@ -72,8 +72,10 @@
 //! ```
 //! use standin_dialect::dates::{DateOffset, DateParser};
 //!
-//! let date = DateParser::for_format("d MMM yyyy HH:mm z")?.parse("1 Jun 2026 09:30 CEST").expect("a date");
-//! let later = DateOffset::parse("now +3 days")?.apply(date.zoned().expect("it has a zone")).expect("in range");
+//! let parser = DateParser::for_format("d MMM yyyy HH:mm z")?;
+//! let date = parser.parse("1 Jun 2026 09:30 CEST").expect("a date");
+//! let offset = DateOffset::parse("now +3 days")?;
+//! let later = offset.apply(date.zoned().expect("it has a zone")).expect("in range");
 //! assert_eq!(later.timestamp().to_string(), "2026-06-04T07:30:00Z");
 //! # Ok::<(), standin_dialect::SyntaxError>(())
 //! ```

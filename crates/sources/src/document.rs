@@ -10,7 +10,7 @@ use standin_stub::source::{Node, Reader};
 pub enum SourceFormat {
     /// An OpenAPI description, 3.0 or later.
     OpenApi,
-    /// An HTTP archive.
+    /// An HTTP archive of a browser or a proxy.
     Har,
     /// A collection of Postman.
     Postman,

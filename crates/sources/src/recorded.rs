@@ -12,11 +12,11 @@ use standin_tape::{PlainMessage, RedactedMessage, RedactionRules, Redactor, to_h
 /// A call with its answer, as a file has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceCall {
-    /// Method.
+    /// Method of the request.
     pub method: String,
     /// Host and port, in lower case; empty if the file does not tell.
     pub host: String,
-    /// Path and query.
+    /// Path and query, as sent.
     pub target: String,
     /// Headers of the request.
     pub request_headers: Vec<(String, String)>,

@@ -32,7 +32,6 @@ pub(super) struct MappingFile {
     pub(super) stubs: Vec<FileMapping>,
     /// Number of stubs that are left out because of errors; 1 for a file that cannot be read.
     pub(super) left_out: usize,
-    /// Errors and warnings.
     pub(super) defects: Vec<Defect>,
 }
 

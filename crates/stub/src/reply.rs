@@ -13,13 +13,13 @@ use crate::proxy::ProxyDefinition;
 /// The response to a [`Call`](crate::call::Call).
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// Status code.
+    /// Status code of the response.
     pub status: StatusCode,
     /// Reason phrase, if it is not the standard one of the status.
     pub reason: Option<ReasonPhrase>,
     /// Headers, without `Content-Length` and `Transfer-Encoding`.
     pub headers: HeaderMap,
-    /// Body.
+    /// Body of the response.
     pub body: Body,
     /// Chunks and duration, if the body is sent in pieces.
     pub dribble: Option<Dribble>,
@@ -54,7 +54,7 @@ pub enum ConnectionEnding {
 /// Sending of a body in chunks (WireMock's `chunkedDribbleDelay`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dribble {
-    /// Number of chunks.
+    /// Number of chunks of the body.
     pub chunks: usize,
     /// Duration of all chunks together. Each chunk is sent after its equal share of it.
     pub total: std::time::Duration,

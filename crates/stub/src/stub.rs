@@ -23,7 +23,7 @@ pub const FIRST_API_AGE: u64 = 1 << 63;
 pub struct Stub {
     /// Id, as stated in the document or derived.
     pub id: Uuid,
-    /// Name for people.
+    /// Name that reports show.
     pub name: Option<String>,
     /// Position among all stubs; the first match by rank answers.
     pub rank: Rank,
@@ -61,7 +61,7 @@ pub struct ScenarioStep {
 pub enum StubOrigin {
     /// The admin API, or a program that uses the library.
     Api,
-    /// A mapping file.
+    /// A mapping file in the stub folder.
     File {
         /// Path of the file.
         path: Arc<PathBuf>,
@@ -104,7 +104,7 @@ impl HitCounter {
         self.count.fetch_add(1, Relaxed)
     }
 
-    /// Returns the count.
+    /// Returns the number of matches so far.
     pub fn total(&self) -> u64 {
         self.count.load(Relaxed)
     }

@@ -14,6 +14,7 @@
 mod appender;
 mod bodies;
 pub mod exchange;
+pub mod markup;
 mod operation_rules;
 pub mod operations;
 mod reader;

@@ -157,7 +157,7 @@ impl PathNode {
 pub struct VariableSegment {
     /// Method and path up to the segment, such as `GET /items/{id}`.
     pub path: String,
-    /// Number of values.
+    /// Number of values that the segment has.
     pub values: usize,
     /// The first values, in their order.
     pub examples: Vec<String>,

@@ -72,7 +72,7 @@ const fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// Shows the page.
+/// Answers with the page of the dashboard.
 pub(in crate::admin) async fn page(headers: HeaderMap) -> AdminResponse {
     respond(&PAGE, &headers)
 }

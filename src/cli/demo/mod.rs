@@ -93,7 +93,7 @@ impl DemoArgs {
 /// Shares of the capacity at which calls are sent.
 const SHARES: [f64; 3] = [0.2, 0.4, 0.6];
 
-/// Bounds of `--demand`.
+/// Bounds of the option `--demand`.
 const MIN_DEMAND: Duration = Duration::from_millis(1);
 const MAX_DEMAND: Duration = Duration::from_secs(10);
 

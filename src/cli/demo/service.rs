@@ -12,7 +12,6 @@ use crate::locks::LockUnpoisoned as _;
 
 /// An operation of the service.
 pub(super) struct Work {
-    /// Method.
     pub(super) method: &'static str,
     /// Beginning of the path.
     pub(super) path: &'static str,
@@ -34,7 +33,7 @@ struct Job {
     done: mpsc::SyncSender<()>,
 }
 
-/// The toy service.
+/// The service of the demonstration.
 pub(super) struct DemoService {
     listener: TcpListener,
     address: SocketAddr,

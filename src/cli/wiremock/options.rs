@@ -21,7 +21,6 @@ pub(super) enum OptionValue {
 pub(super) enum Effect {
     /// Port of the HTTP listener.
     HttpPort,
-    /// No HTTP listener.
     NoHttp,
     /// Port of an HTTPS listener.
     HttpsPort,
@@ -45,9 +44,7 @@ pub(super) enum Effect {
     Ignored(&'static str),
     /// An error that says what to do instead: to go on would not do what was asked for.
     Refused(&'static str),
-    /// Prints the version.
     Version,
-    /// Prints the help.
     Help,
 }
 

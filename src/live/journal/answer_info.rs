@@ -1,4 +1,4 @@
-//! What the journal keeps of the answer to a request.
+//! The answer to a request, as the journal keeps it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use standin_stub::Stub;
 use standin_stub::call::{Call, Peers, Scheme};
 use standin_stub::reply::{Body, Reply};
 
-/// A received request.
+/// A request in the journal.
 #[derive(Debug)]
 pub struct JournalEntry {
     /// Id of the entry, which contains the ordinal.
@@ -34,7 +34,7 @@ pub struct JournalEntry {
     pub delay: Option<Duration>,
     /// Stub that answered, or none.
     pub outcome: MatchOutcome,
-    /// What happened after the answer, oldest first.
+    /// Events after the answer, oldest first.
     pub sub_events: Vec<Arc<SubEvent>>,
     /// Response, if it is not the one that the stub has for every request.
     pub answer: Option<Box<JournaledAnswer>>,
@@ -64,7 +64,7 @@ pub struct JournaledAnswer {
     pub status: StatusCode,
     /// Headers as the client gets them.
     pub headers: HeaderMap,
-    /// Body, perhaps compressed.
+    /// Body as sent, perhaps compressed.
     pub body: Bytes,
     /// True if the body is left out or incomplete: it was too long, or it did not arrive.
     pub is_body_omitted: bool,
@@ -116,7 +116,7 @@ impl<'a> AnswerView<'a> {
 pub enum MatchOutcome {
     /// The stub with this id answered; the stub itself, if it is still known.
     Matched(Uuid, Option<Arc<Stub>>),
-    /// No stub matched.
+    /// No stub matched the request.
     Unmatched,
 }
 

@@ -13,7 +13,7 @@ pub struct SubEvent {
     pub kind: &'static str,
     /// Time since the arrival of the request; `None` for events without one.
     pub offset: Option<Duration>,
-    /// Description as JSON.
+    /// Description of the event as JSON.
     pub data: Value,
 }
 

@@ -15,7 +15,7 @@ pub struct JournaledTimes {
 }
 
 impl JournaledTimes {
-    /// Returns the times.
+    /// Returns the times in decoded form.
     pub fn get(&self) -> RequestTimes<'_> {
         let [outside, rate_waiting, front_waiting, front, waiting, demand] = self.parts;
         let (service, operation) = (&*self.service, &*self.operation);
@@ -28,7 +28,7 @@ pub(super) fn encoded_bytes(times: &RequestTimes<'_>) -> usize {
     8 * PART_COUNT + 2 * 2 + shown(times.service).len() + shown(times.operation).len()
 }
 
-/// Appends encoded times.
+/// Appends the times in encoded form.
 pub(super) fn encode(out: &mut Vec<u8>, times: &RequestTimes<'_>) {
     let RequestTimes { service, operation, outside, rate_waiting, front_waiting, front, waiting, demand } = *times;
     for part in [outside, rate_waiting, front_waiting, front, waiting, demand] {

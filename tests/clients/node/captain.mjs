@@ -1,12 +1,21 @@
-// What people do with wiremock-captain, and what it must find. All that is asserted holds for WireMock 3.13.2.
-// Left out: the webhooks and response templates that it can ask for, since standin has neither.
+// What people do with wiremock-captain, and what it must find. All that is asserted holds for
+// WireMock 3.13.2. Left out: the webhooks and response templates that it can ask for, since standin
+// has neither.
 
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 
 import { answers, call, client, form, json, timed, unknown, url } from './server.mjs';
 
-const { BodyType, DelayType, EndpointFeature, MatchingAttributes, WireMock, WireMockAPI, WireMockFault } = client('wiremock-captain');
+const {
+  BodyType,
+  DelayType,
+  EndpointFeature,
+  MatchingAttributes,
+  WireMock,
+  WireMockAPI,
+  WireMockFault,
+} = client('wiremock-captain');
 const captain = new WireMock(url);
 
 const urls = (mappings) => mappings.map((mapping) => mapping.request.url);
@@ -39,9 +48,20 @@ describe('stubs', () => {
   });
 
   test('bodies as JSON, text and bytes', async () => {
-    await captain.register({ method: 'GET', endpoint: '/json' }, { status: 200, body: [1, { a: null }] });
-    await captain.register({ method: 'GET', endpoint: '/text' }, { status: 200, body: 'plain' }, text);
-    await captain.register({ method: 'GET', endpoint: '/bytes' }, { status: 200, body: 'aGkh' }, { responseBodyType: BodyType.Base64Body });
+    await captain.register(
+      { method: 'GET', endpoint: '/json' },
+      { status: 200, body: [1, { a: null }] },
+    );
+    await captain.register(
+      { method: 'GET', endpoint: '/text' },
+      { status: 200, body: 'plain' },
+      text,
+    );
+    await captain.register(
+      { method: 'GET', endpoint: '/bytes' },
+      { status: 200, body: 'aGkh' },
+      { responseBodyType: BodyType.Base64Body },
+    );
     assert.deepEqual(JSON.parse((await call('/json')).body), [1, { a: null }]);
     await answers('/text', 200, 'plain');
     await answers('/bytes', 200, 'hi!');
@@ -55,7 +75,11 @@ describe('stubs', () => {
       [EndpointFeature.UrlPattern, '/b\\?x=[0-9]+', 'url pattern'],
     ];
     for (const [index, [requestEndpointFeature, endpoint, body]] of kinds.entries())
-      await captain.register({ method: 'GET', endpoint }, { status: 200, body }, { ...text, requestEndpointFeature, stubPriority: index + 1 });
+      await captain.register(
+        { method: 'GET', endpoint },
+        { status: 200, body },
+        { ...text, requestEndpointFeature, stubPriority: index + 1 },
+      );
     await answers('/a?x=1', 200, 'url');
     await answers('/a?x=2', 200, 'path');
     await answers('/a/12?y=1', 200, 'path pattern');
@@ -86,9 +110,15 @@ describe('stubs', () => {
     await answers('/m?page=two&sort=up', 200, 'ok', { headers });
     await answers('/m?page=2&sort=up', 404, undefined, { headers });
     await answers('/m?page=two&sort=down', 404, undefined, { headers });
-    await answers('/m?page=two&sort=up', 404, undefined, { headers: { ...headers, 'X-Exact': 'YES' } });
-    await answers('/m?page=two&sort=up', 404, undefined, { headers: { ...headers, 'X-Form': 'ab1' } });
-    await answers('/m?page=two&sort=up', 404, undefined, { headers: { ...headers, Cookie: 'session=ab' } });
+    await answers('/m?page=two&sort=up', 404, undefined, {
+      headers: { ...headers, 'X-Exact': 'YES' },
+    });
+    await answers('/m?page=two&sort=up', 404, undefined, {
+      headers: { ...headers, 'X-Form': 'ab1' },
+    });
+    await answers('/m?page=two&sort=up', 404, undefined, {
+      headers: { ...headers, Cookie: 'session=ab' },
+    });
   });
 
   test('form parameters', async () => {
@@ -123,12 +153,25 @@ describe('stubs', () => {
       [MatchingAttributes.Contains, 'one', 'all in one', 'two'],
       [MatchingAttributes.Matches, 'a+b', 'aab', 'aabc'],
       [MatchingAttributes.DoesNotMatch, 'a+b', 'aabc', 'aab'],
-      [MatchingAttributes.MatchesJsonPath, '$.items[?(@.price > 10)]', '{"items":[{"price":11}]}', '{"items":[{"price":10}]}'],
-      [MatchingAttributes.BinaryEqualTo, 'AQID', new Uint8Array([1, 2, 3]), new Uint8Array([1, 2, 4])],
+      [
+        MatchingAttributes.MatchesJsonPath,
+        '$.items[?(@.price > 10)]',
+        '{"items":[{"price":11}]}',
+        '{"items":[{"price":10}]}',
+      ],
+      [
+        MatchingAttributes.BinaryEqualTo,
+        'AQID',
+        new Uint8Array([1, 2, 3]),
+        new Uint8Array([1, 2, 4]),
+      ],
     ];
     for (const [requestBodyFeature, body, good, bad] of cases) {
       const endpoint = `/${requestBodyFeature}`;
-      await captain.register({ method: 'POST', endpoint, body }, ok, { ...text, requestBodyFeature });
+      await captain.register({ method: 'POST', endpoint, body }, ok, {
+        ...text,
+        requestBodyFeature,
+      });
       await answers(endpoint, 200, 'ok', { method: 'POST', body: good });
       await answers(endpoint, 404, undefined, { method: 'POST', body: bad });
     }
@@ -136,11 +179,17 @@ describe('stubs', () => {
 
   test('any method', async () => {
     await captain.register({ method: 'ANY', endpoint: '/any' }, ok, text);
-    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) await answers('/any', 200, 'ok', { method });
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+      await answers('/any', 200, 'ok', { method });
   });
 
   test('the lower priority and then the newer stub wins', async () => {
-    const register = (body, stubPriority) => captain.register({ method: 'GET', endpoint: '/p' }, { status: 200, body }, { ...text, stubPriority });
+    const register = (body, stubPriority) =>
+      captain.register(
+        { method: 'GET', endpoint: '/p' },
+        { status: 200, body },
+        { ...text, stubPriority },
+      );
     await register('first');
     await register('second');
     await answers('/p', 200, 'second');
@@ -159,7 +208,11 @@ describe('stubs', () => {
     ];
     for (const [responseDelay, least] of kinds) {
       const endpoint = `/${responseDelay.type}`;
-      await captain.register({ method: 'GET', endpoint }, { status: 200, body: 'in time' }, { ...text, responseDelay });
+      await captain.register(
+        { method: 'GET', endpoint },
+        { status: 200, body: 'in time' },
+        { ...text, responseDelay },
+      );
       // a timer of node's may end a millisecond early
       const took = await timed(() => answers(endpoint, 200, 'in time'));
       assert.ok(took >= least - 1, `${responseDelay.type} took ${took} ms`);
@@ -175,7 +228,10 @@ describe('stubs', () => {
   });
 
   test('one is got by its id, and deleted', async () => {
-    const { id } = await captain.register({ method: 'GET', endpoint: '/one' }, ok, { ...text, stubPriority: 2 });
+    const { id } = await captain.register({ method: 'GET', endpoint: '/one' }, ok, {
+      ...text,
+      stubPriority: 2,
+    });
     const got = await captain.getMapping(id);
     assert.equal(got.id, id);
     assert.equal(got.priority, 2);
@@ -197,16 +253,26 @@ describe('stubs', () => {
   });
 
   test('they are found and removed by what is said of them', async () => {
-    const register = (endpoint, metadata) => captain.register({ method: 'GET', endpoint, metadata }, ok);
+    const register = (endpoint, metadata) =>
+      captain.register({ method: 'GET', endpoint, metadata }, ok);
     const ann = await register('/ann', { owner: 'ann', tags: ['x'] });
     assert.deepEqual(ann.metadata, { owner: 'ann', tags: ['x'] });
     await register('/bob', { owner: 'bob' });
     await register('/nobody');
 
     const path = { expression: '$.owner', equalTo: 'ann' };
-    assert.deepEqual(urls(await captain.findMappingByMetadata(path, MatchingAttributes.MatchesJsonPath)), ['/ann']);
-    assert.deepEqual(urls(await captain.findMappingByMetadata({ owner: 'bob' }, MatchingAttributes.EqualToJson)), ['/bob']);
-    assert.deepEqual(await captain.findMappingByMetadata('$.never', MatchingAttributes.MatchesJsonPath), []);
+    assert.deepEqual(
+      urls(await captain.findMappingByMetadata(path, MatchingAttributes.MatchesJsonPath)),
+      ['/ann'],
+    );
+    assert.deepEqual(
+      urls(await captain.findMappingByMetadata({ owner: 'bob' }, MatchingAttributes.EqualToJson)),
+      ['/bob'],
+    );
+    assert.deepEqual(
+      await captain.findMappingByMetadata('$.never', MatchingAttributes.MatchesJsonPath),
+      [],
+    );
     await captain.removeMappingByMetadata(path, MatchingAttributes.MatchesJsonPath);
     assert.deepEqual(urls(await captain.getAllMappings()), ['/nobody', '/bob']);
   });
@@ -221,14 +287,21 @@ describe('stubs', () => {
 
 describe('scenarios', () => {
   const register = (requiredScenarioState, newScenarioState, body) =>
-    captain.register({ method: 'GET', endpoint: '/order' }, { status: 200, body }, {
-      ...text,
-      scenario: { scenarioName: 'order', requiredScenarioState, newScenarioState },
-    });
+    captain.register(
+      { method: 'GET', endpoint: '/order' },
+      { status: 200, body },
+      {
+        ...text,
+        scenario: { scenarioName: 'order', requiredScenarioState, newScenarioState },
+      },
+    );
 
   test('one goes on, is listed, and goes back', async () => {
     const made = await register('Started', 'paid', 'open');
-    assert.deepEqual([made.scenarioName, made.requiredScenarioState, made.newScenarioState], ['order', 'Started', 'paid']);
+    assert.deepEqual(
+      [made.scenarioName, made.requiredScenarioState, made.newScenarioState],
+      ['order', 'Started', 'paid'],
+    );
     await register('paid', 'sent', 'paid');
     await register('sent', undefined, 'sent');
     await answers('/order', 200, 'open');
@@ -256,7 +329,10 @@ describe('scenarios', () => {
 
 describe('requests', () => {
   beforeEach(async () => {
-    await captain.register({ method: 'ANY', endpoint: '/matched' }, ok, { ...text, requestEndpointFeature: EndpointFeature.UrlPath });
+    await captain.register({ method: 'ANY', endpoint: '/matched' }, ok, {
+      ...text,
+      requestEndpointFeature: EndpointFeature.UrlPath,
+    });
   });
 
   test('all are listed, newest first', async () => {
@@ -276,7 +352,10 @@ describe('requests', () => {
       [request.method, request.url, request.absoluteUrl, request.body, request.bodyAsBase64],
       ['POST', '/matched?a=1', `${url}/matched?a=1`, '{"a":1}', 'eyJhIjoxfQ=='],
     );
-    assert.deepEqual([request.scheme, request.host, String(request.port), request.protocol], ['http', '127.0.0.1', new URL(url).port, 'HTTP/1.1']);
+    assert.deepEqual(
+      [request.scheme, request.host, String(request.port), request.protocol],
+      ['http', '127.0.0.1', new URL(url).port, 'HTTP/1.1'],
+    );
     assert.deepEqual(request.queryParams, { a: { key: 'a', values: ['1'] } });
     assert.ok(Math.abs(request.loggedDate - Date.now()) < 10_000);
     assert.equal(matched.response.status, 200);
@@ -293,7 +372,10 @@ describe('requests', () => {
     await call('/matched?a=1');
     await call('/matched', { method: 'DELETE' });
     const found = await captain.getRequestsForAPI('GET', '/matched');
-    assert.deepEqual(found.map((event) => [event.request.method, event.request.url]), [['GET', '/matched']]);
+    assert.deepEqual(
+      found.map((event) => [event.request.method, event.request.url]),
+      [['GET', '/matched']],
+    );
     assert.deepEqual(await captain.getRequestsForAPI('PUT', '/matched'), []);
   });
 
@@ -301,7 +383,10 @@ describe('requests', () => {
     await call('/matched');
     await call('/unknown/1');
     await call('/unknown/2');
-    assert.deepEqual((await captain.getUnmatchedRequests()).map((request) => request.url), ['/unknown/2', '/unknown/1']);
+    assert.deepEqual(
+      (await captain.getUnmatchedRequests()).map((request) => request.url),
+      ['/unknown/2', '/unknown/1'],
+    );
   });
 
   test('they are cleared, the stubs stay', async () => {
@@ -329,7 +414,11 @@ describe('one address', () => {
   test('has defaults of its own', async () => {
     const api = new WireMockAPI(url, '/api', 'POST', text);
     await api.registerDefaultResponse({ status: 200, body: 'default' });
-    const special = await api.register({ body: { a: 1 } }, { status: 201, body: 'special' }, { stubPriority: 1 });
+    const special = await api.register(
+      { body: { a: 1 } },
+      { status: 201, body: 'special' },
+      { stubPriority: 1 },
+    );
     assert.equal(special.request.method, 'POST');
     await answers('/api', 200, 'default', json({ a: 2 }));
     await answers('/api', 201, 'special', json({ a: 1 }));
@@ -342,6 +431,9 @@ describe('one address', () => {
     await call('/api', json({ a: 1 }));
     await call('/api');
     const found = await api.getRequestsForAPI();
-    assert.deepEqual(found.map((event) => event.request.body), ['{"a":1}']);
+    assert.deepEqual(
+      found.map((event) => event.request.body),
+      ['{"a":1}'],
+    );
   });
 });

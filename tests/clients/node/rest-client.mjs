@@ -1,6 +1,6 @@
-// What people do with wiremock-rest-client, and what it must find. All that is asserted holds for WireMock 3.13.2.
-// Left out is what the client cannot do there: `resetAllRequests`, and near misses by request and by pattern (paths that WireMock 3
-// does not have).
+// What people do with wiremock-rest-client, and what it must find. All that is asserted holds for
+// WireMock 3.13.2. Left out is what the client cannot do there: `resetAllRequests`, and near misses
+// by request and by pattern (paths that WireMock 3 does not have).
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,10 +12,18 @@ import { answers, call, client, json, service, timed, unknown, url } from './ser
 
 const { WireMockRestClient } = client('wiremock-rest-client');
 // it would end the process on what is not found
-const { mappings, requests, scenarios, recordings, global } = new WireMockRestClient(url, { logLevel: 'silent', continueOnFailure: true });
+const { mappings, requests, scenarios, recordings, global } = new WireMockRestClient(url, {
+  logLevel: 'silent',
+  continueOnFailure: true,
+});
 
-const stub = (path, response = { status: 200, body: 'ok' }, fields = {}) => ({ request: { method: 'GET', url: path }, response, ...fields });
-const urls = async () => (await mappings.getAllMappings()).mappings.map((mapping) => mapping.request.url);
+const stub = (path, response = { status: 200, body: 'ok' }, fields = {}) => ({
+  request: { method: 'GET', url: path },
+  response,
+  ...fields,
+});
+const urls = async () =>
+  (await mappings.getAllMappings()).mappings.map((mapping) => mapping.request.url);
 
 beforeEach(async () => {
   await mappings.deleteAllMappings();
@@ -27,14 +35,24 @@ describe('mappings', () => {
     const made = await mappings.createMapping({
       name: 'items',
       priority: 2,
-      request: { method: 'POST', urlPathPattern: '/items/[a-z]+', bodyPatterns: [{ matchesJsonPath: '$.name' }] },
+      request: {
+        method: 'POST',
+        urlPathPattern: '/items/[a-z]+',
+        bodyPatterns: [{ matchesJsonPath: '$.name' }],
+      },
       response: { status: 201, jsonBody: { id: 7 }, headers: { Location: '/items/7' } },
       metadata: { owner: 'ann' },
     });
     assert.match(made.id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-    assert.deepEqual([made.uuid, made.name, made.priority, made.metadata], [made.id, 'items', 2, { owner: 'ann' }]);
+    assert.deepEqual(
+      [made.uuid, made.name, made.priority, made.metadata],
+      [made.id, 'items', 2, { owner: 'ann' }],
+    );
     const answer = await call('/items/new', json({ name: 'pen' }));
-    assert.deepEqual([answer.status, answer.body, answer.headers.location], [201, '{"id":7}', '/items/7']);
+    assert.deepEqual(
+      [answer.status, answer.body, answer.headers.location],
+      [201, '{"id":7}', '/items/7'],
+    );
     await answers('/items/new', 404, undefined, json({}));
   });
 
@@ -58,7 +76,10 @@ describe('mappings', () => {
     await mappings.createMapping(stub('/2'));
     const all = await mappings.getAllMappings();
     assert.equal(all.meta.total, 2);
-    assert.deepEqual(all.mappings.map((mapping) => mapping.request.url), ['/2', '/1']);
+    assert.deepEqual(
+      all.mappings.map((mapping) => mapping.request.url),
+      ['/2', '/1'],
+    );
   });
 
   test('from files', async (t) => {
@@ -66,8 +87,13 @@ describe('mappings', () => {
     t.after(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'a.json'), JSON.stringify(stub('/a')));
     // the client reads JSON5
-    await writeFile(join(folder, 'b.json5'), "{request: {method: 'GET', url: '/b'}, response: {status: 200, body: 'from b'}, /* so */}");
-    const made = await Promise.all(await mappings.createMappingsFromDir(relative(process.cwd(), folder)));
+    await writeFile(
+      join(folder, 'b.json5'),
+      "{request: {method: 'GET', url: '/b'}, response: {status: 200, body: 'from b'}, /* so */}",
+    );
+    const made = await Promise.all(
+      await mappings.createMappingsFromDir(relative(process.cwd(), folder)),
+    );
     assert.deepEqual(made.map((mapping) => mapping.request.url).sort(), ['/a', '/b']);
     await answers('/b', 200, 'from b');
   });
@@ -75,8 +101,13 @@ describe('mappings', () => {
   test('they are found and removed by what is said of them', async () => {
     await mappings.createMapping(stub('/ann', undefined, { metadata: { owner: 'ann' } }));
     await mappings.createMapping(stub('/bob', undefined, { metadata: { owner: 'bob' } }));
-    const found = await mappings.findByMetaData({ matchesJsonPath: { expression: '$.owner', contains: 'an' } });
-    assert.deepEqual(found.mappings.map((mapping) => mapping.request.url), ['/ann']);
+    const found = await mappings.findByMetaData({
+      matchesJsonPath: { expression: '$.owner', contains: 'an' },
+    });
+    assert.deepEqual(
+      found.mappings.map((mapping) => mapping.request.url),
+      ['/ann'],
+    );
     assert.equal(found.meta.total, 1);
     await mappings.removeByMetaData({ equalToJson: '{"owner": "ann"}' });
     assert.deepEqual(await urls(), ['/bob']);
@@ -94,7 +125,10 @@ describe('mappings', () => {
   });
 
   test('one that is wrong is refused in words', async () => {
-    const refused = await mappings.createMapping({ request: { headers: { X: { equalToo: '1' } } }, response: {} });
+    const refused = await mappings.createMapping({
+      request: { headers: { X: { equalToo: '1' } } },
+      response: {},
+    });
     assert.equal(typeof refused.errors[0].code, 'number');
     assert.match(refused.errors[0].detail, /equalToo/);
     assert.deepEqual(await urls(), []);
@@ -102,9 +136,16 @@ describe('mappings', () => {
 });
 
 describe('requests', () => {
-  beforeEach(() => mappings.createMapping({ request: { urlPath: '/matched' }, response: { status: 200 }, metadata: { owner: 'ann' } }));
+  beforeEach(() =>
+    mappings.createMapping({
+      request: { urlPath: '/matched' },
+      response: { status: 200 },
+      metadata: { owner: 'ann' },
+    }),
+  );
 
-  const seen = async () => (await requests.getAllRequests()).requests.map((event) => event.request.url);
+  const seen = async () =>
+    (await requests.getAllRequests()).requests.map((event) => event.request.url);
 
   test('all are listed, and deleted', async () => {
     await call('/matched?n=1');
@@ -134,43 +175,71 @@ describe('requests', () => {
     await call('/matched?n=2', json({ a: 1 }));
     await call('/unknown');
     assert.equal((await requests.getCount({ urlPath: '/matched' })).count, 2);
-    assert.equal((await requests.getCount({ method: 'POST', bodyPatterns: [{ equalToJson: { a: 1 } }] })).count, 1);
+    assert.equal(
+      (await requests.getCount({ method: 'POST', bodyPatterns: [{ equalToJson: { a: 1 } }] }))
+        .count,
+      1,
+    );
     assert.equal((await requests.getCount({})).count, 3);
     const found = await requests.findRequests({ urlPathPattern: '/m.*' });
-    assert.deepEqual(found.requests.map((request) => [request.method, request.url, request.body]), [
-      ['GET', '/matched?n=1', ''],
-      ['POST', '/matched?n=2', '{"a":1}'],
-    ]);
+    assert.deepEqual(
+      found.requests.map((request) => [request.method, request.url, request.body]),
+      [
+        ['GET', '/matched?n=1', ''],
+        ['POST', '/matched?n=2', '{"a":1}'],
+      ],
+    );
 
     const removed = await requests.removeRequests({ method: 'GET', urlPath: '/matched' });
-    assert.deepEqual(removed.serveEvents.map((event) => event.request.url), ['/matched?n=1']);
+    assert.deepEqual(
+      removed.serveEvents.map((event) => event.request.url),
+      ['/matched?n=1'],
+    );
     assert.deepEqual(await seen(), ['/unknown', '/matched?n=2']);
   });
 
   test('they are removed by what is said of their stubs', async () => {
     await call('/matched');
     await call('/unknown');
-    const removed = await requests.removeRequestsByMetadata({ matchesJsonPath: { expression: '$.owner', equalTo: 'ann' } });
-    assert.deepEqual(removed.serveEvents.map((event) => event.request.url), ['/matched']);
+    const removed = await requests.removeRequestsByMetadata({
+      matchesJsonPath: { expression: '$.owner', equalTo: 'ann' },
+    });
+    assert.deepEqual(
+      removed.serveEvents.map((event) => event.request.url),
+      ['/matched'],
+    );
     assert.deepEqual(await seen(), ['/unknown']);
   });
 
   test('unmatched ones, and the stubs nearest to them', async () => {
     await call('/matched');
     await call('/matches');
-    assert.deepEqual((await requests.getUnmatchedRequests()).requests.map((request) => request.url), ['/matches']);
+    assert.deepEqual(
+      (await requests.getUnmatchedRequests()).requests.map((request) => request.url),
+      ['/matches'],
+    );
     const [miss, ...others] = (await requests.getUnmatchedNearMisses()).nearMisses;
     assert.deepEqual(others, []);
     assert.equal(miss.request.url, '/matches');
     assert.equal(miss.stubMapping.request.urlPath, '/matched');
-    assert.ok(miss.matchResult.distance > 0 && miss.matchResult.distance < 0.5, miss.matchResult.distance);
+    assert.ok(
+      miss.matchResult.distance > 0 && miss.matchResult.distance < 0.5,
+      miss.matchResult.distance,
+    );
   });
 });
 
 describe('scenarios', () => {
   const step = (name, requiredScenarioState, newScenarioState, body) =>
-    mappings.createMapping(stub(`/${name}`, { status: 200, body }, { scenarioName: name, requiredScenarioState, newScenarioState }));
-  const state = async (name) => (await scenarios.getAllScenarios()).scenarios.find((scenario) => scenario.name === name)?.state;
+    mappings.createMapping(
+      stub(
+        `/${name}`,
+        { status: 200, body },
+        { scenarioName: name, requiredScenarioState, newScenarioState },
+      ),
+    );
+  const state = async (name) =>
+    (await scenarios.getAllScenarios()).scenarios.find((scenario) => scenario.name === name)?.state;
 
   beforeEach(async () => {
     for (const name of ['order', 'other']) {
@@ -209,10 +278,17 @@ describe('scenarios', () => {
 describe('a real service', () => {
   test('a stub proxies to it', async (t) => {
     const real = await service(t);
-    const response = { proxyBaseUrl: real.url, additionalProxyRequestHeaders: { 'X-Own': 'added' }, headers: { 'X-Stub': 'yes' } };
+    const response = {
+      proxyBaseUrl: real.url,
+      additionalProxyRequestHeaders: { 'X-Own': 'added' },
+      headers: { 'X-Stub': 'yes' },
+    };
     await mappings.createMapping({ request: { method: 'ANY', urlPattern: '/real/.*' }, response });
     const answer = await call('/real/a?b=1', json({ c: 2 }));
-    assert.deepEqual([answer.status, answer.body, answer.headers['x-stub']], [200, 'POST /real/a?b=1 {"c":2}', 'yes']);
+    assert.deepEqual(
+      [answer.status, answer.body, answer.headers['x-stub']],
+      [200, 'POST /real/a?b=1 {"c":2}', 'yes'],
+    );
     assert.equal(real.heard[0].headers['x-own'], 'added');
     const [event] = (await requests.getAllRequests()).requests;
     assert.deepEqual([event.wasMatched, event.response.body], [true, answer.body]);
@@ -220,12 +296,19 @@ describe('a real service', () => {
 
   test('it is recorded, and then not called any more', async (t) => {
     const real = await service(t);
-    await recordings.startRecording({ targetBaseUrl: real.url, persist: false, captureHeaders: { 'X-Key': {} } });
+    await recordings.startRecording({
+      targetBaseUrl: real.url,
+      persist: false,
+      captureHeaders: { 'X-Key': {} },
+    });
     assert.equal((await recordings.getRecordingStatus()).status, 'Recording');
     await answers('/recorded?a=1', 200, 'GET /recorded?a=1 ', { headers: { 'X-Key': 'k' } });
     const { mappings: made } = await recordings.stopRecording();
     assert.equal((await recordings.getRecordingStatus()).status, 'Stopped');
-    assert.deepEqual(made.map((one) => [one.name, one.request.urlPath]), [['recorded', '/recorded']]);
+    assert.deepEqual(
+      made.map((one) => [one.name, one.request.urlPath]),
+      [['recorded', '/recorded']],
+    );
     assert.deepEqual(made[0].request.headers, { 'X-Key': { equalTo: 'k' } });
     await answers('/recorded?a=1', 200, 'GET /recorded?a=1 ', { headers: { 'X-Key': 'k' } });
     await answers('/recorded?a=1', 404);
@@ -234,11 +317,20 @@ describe('a real service', () => {
 
   test('a snapshot takes what was proxied', async (t) => {
     const real = await service(t);
-    await mappings.createMapping({ request: { method: 'ANY', urlPattern: '.*' }, response: { proxyBaseUrl: real.url } });
+    await mappings.createMapping({
+      request: { method: 'ANY', urlPattern: '.*' },
+      response: { proxyBaseUrl: real.url },
+    });
     await answers('/one', 200, 'GET /one ');
     await answers('/two', 200, 'GET /two ');
-    const taken = await recordings.takeSnapshotRecording({ persist: false, filters: { urlPattern: '/one' } });
-    assert.deepEqual(taken.mappings.map((one) => one.request.url), ['/one']);
+    const taken = await recordings.takeSnapshotRecording({
+      persist: false,
+      filters: { urlPattern: '/one' },
+    });
+    assert.deepEqual(
+      taken.mappings.map((one) => one.request.url),
+      ['/one'],
+    );
   });
 });
 
@@ -255,7 +347,13 @@ describe('the server', () => {
   });
 
   test('all is reset', async () => {
-    await mappings.createMapping(stub('/order', undefined, { scenarioName: 'order', requiredScenarioState: 'Started', newScenarioState: 'next' }));
+    await mappings.createMapping(
+      stub('/order', undefined, {
+        scenarioName: 'order',
+        requiredScenarioState: 'Started',
+        newScenarioState: 'next',
+      }),
+    );
     await answers('/order', 200, 'ok');
     assert.equal(await global.resetAll(), '');
     assert.deepEqual(await urls(), []);
@@ -268,7 +366,10 @@ describe('the server', () => {
 after(async () => {
   await global.shutdown();
   for (let tries = 0; tries < 100; tries++) {
-    const gone = await call('/').then(() => false, () => true);
+    const gone = await call('/').then(
+      () => false,
+      () => true,
+    );
     if (gone) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

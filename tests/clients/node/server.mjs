@@ -1,4 +1,5 @@
-// What the tests of both clients share: where the server is, the installed clients, and calls to the stubs.
+// What the tests of both clients share: where the server is, the installed clients, and calls to
+// the stubs.
 
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
@@ -13,17 +14,31 @@ export const client = createRequire(process.env.CLIENTS_MODULES);
 /** An id that no stub or request has. */
 export const unknown = '11111111-2222-4333-8444-555555555555';
 
-/** Calls the server on a connection of its own, and fails when that breaks: `fetch` would wait for ever after some faults. */
+/**
+ * Calls the server on a connection of its own, and fails when that breaks: `fetch` would wait for
+ * ever after some faults.
+ */
 export function call(path, { method = 'GET', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
-    // asked to close, WireMock sends no chunks that could be malformed; `agent: false` closes all the same
+    // asked to close, WireMock sends no chunks that could be malformed; `agent: false` closes all
+    // the same
     const kept = { Connection: 'keep-alive', ...headers };
-    const asked = request(url + path, { method, headers: kept, agent: false, timeout: 10_000 }, (answer) => {
-      const chunks = [];
-      answer.on('data', (chunk) => chunks.push(chunk));
-      answer.on('error', reject);
-      answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks).toString() }));
-    });
+    const asked = request(
+      url + path,
+      { method, headers: kept, agent: false, timeout: 10_000 },
+      (answer) => {
+        const chunks = [];
+        answer.on('data', (chunk) => chunks.push(chunk));
+        answer.on('error', reject);
+        answer.on('end', () =>
+          resolve({
+            status: answer.statusCode,
+            headers: answer.headers,
+            body: Buffer.concat(chunks).toString(),
+          }),
+        );
+      },
+    );
     asked.on('error', reject);
     asked.on('timeout', () => asked.destroy(new Error(`no answer to ${method} ${path}`)));
     asked.end(body);
@@ -39,12 +54,20 @@ export async function answers(path, status, body, options) {
 
 /** The options of `call` that post JSON. */
 export function json(value) {
-  return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) };
+  return {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(value),
+  };
 }
 
 /** The options of `call` that post a form. */
 export function form(fields) {
-  return { method: 'POST', headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: new URLSearchParams(fields).toString() };
+  return {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams(fields).toString(),
+  };
 }
 
 /** How long `work` takes, in milliseconds. */

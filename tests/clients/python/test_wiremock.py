@@ -1,7 +1,9 @@
-"""What people do with python-wiremock, and what it must find: each test says what the server answered.
+"""What people do with python-wiremock, and what it must find: each test says what the server
+answered.
 
-`WIREMOCK_URL` names the server; tests/clients/run sets it. All that is asserted holds for WireMock 3.13.2.
-Left out is what the library cannot do there: `Requests.reset_request_journal` (a path that WireMock 3 does not have).
+`WIREMOCK_URL` names the server; tests/clients/run sets it. All that is asserted holds for WireMock
+3.13.2. Left out is what the library cannot do there: `Requests.reset_request_journal` (a path that
+WireMock 3 does not have).
 """
 
 import datetime
@@ -90,7 +92,9 @@ class MappingTest(ClientTest):
         self.assertRegex(created.id, r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
         self.assertEqual(created.priority, 3)
         self.assertEqual(created.metadata, {"owner": "py"})
-        self.assertEqual(created.request.get_json_data(), {"method": "POST", "url": "/items?kind=a"})
+        self.assertEqual(
+            created.request.get_json_data(), {"method": "POST", "url": "/items?kind=a"}
+        )
         self.assertEqual(created.response.json_body, {"id": 7, "tags": ["a", "b"]})
 
         answer = self.call("/items?kind=a", "POST")
@@ -141,7 +145,13 @@ class MappingTest(ClientTest):
         create("matched", {"url": "/headers", "headers": matchers})
         good = {"X-Exact": "yES", "X-Part": "a part of it", "X-Form": "ab-12", "X-Other": "yes"}
         self.assertAnswers("/headers", 200, "matched", headers=good)
-        for name, value in [("X-Exact", "yes!"), ("X-Part", "whole"), ("X-Form", "ab-"), ("X-Other", "none"), ("X-Never", "")]:
+        for name, value in [
+            ("X-Exact", "yes!"),
+            ("X-Part", "whole"),
+            ("X-Form", "ab-"),
+            ("X-Other", "none"),
+            ("X-Never", ""),
+        ]:
             with self.subTest(name):
                 self.assertAnswers("/headers", 404, headers={**good, name: value})
 
@@ -169,10 +179,24 @@ class MappingTest(ClientTest):
         self.assertAnswers("/private", 404)
 
     def test_json_body_matchers(self):
-        loose = {"equalToJson": '{"a": [1, 2]}', "ignoreArrayOrder": True, "ignoreExtraElements": True}
+        loose = {
+            "equalToJson": '{"a": [1, 2]}',
+            "ignoreArrayOrder": True,
+            "ignoreExtraElements": True,
+        }
         create("loose", {"method": HttpMethods.POST, "url": "/loose", "body_patterns": [loose]})
-        create("strict", {"method": HttpMethods.POST, "url": "/strict", "body_patterns": [{"equalToJson": '{"a": [1, 2]}'}]})
-        path = [{"matchesJsonPath": "$.items[?(@.price > 10)]"}, {"matchesJsonPath": {"expression": "$.name", "contains": "bo"}}]
+        create(
+            "strict",
+            {
+                "method": HttpMethods.POST,
+                "url": "/strict",
+                "body_patterns": [{"equalToJson": '{"a": [1, 2]}'}],
+            },
+        )
+        path = [
+            {"matchesJsonPath": "$.items[?(@.price > 10)]"},
+            {"matchesJsonPath": {"expression": "$.name", "contains": "bo"}},
+        ]
         create("path", {"method": HttpMethods.POST, "url": "/path", "body_patterns": path})
 
         self.assertAnswers("/loose", 200, "loose", method="POST", json={"b": 1, "a": [2, 1]})
@@ -180,12 +204,25 @@ class MappingTest(ClientTest):
         self.assertAnswers("/strict", 200, "strict", method="POST", json={"a": [1, 2]})
         self.assertAnswers("/strict", 404, method="POST", json={"a": [2, 1]})
         self.assertAnswers("/strict", 404, method="POST", json={"a": [1, 2], "b": 1})
-        self.assertAnswers("/path", 200, "path", method="POST", json={"items": [{"price": 11}], "name": "book"})
-        self.assertAnswers("/path", 404, method="POST", json={"items": [{"price": 10}], "name": "book"})
-        self.assertAnswers("/path", 404, method="POST", json={"items": [{"price": 11}], "name": "pen"})
+        self.assertAnswers(
+            "/path", 200, "path", method="POST", json={"items": [{"price": 11}], "name": "book"}
+        )
+        self.assertAnswers(
+            "/path", 404, method="POST", json={"items": [{"price": 10}], "name": "book"}
+        )
+        self.assertAnswers(
+            "/path", 404, method="POST", json={"items": [{"price": 11}], "name": "pen"}
+        )
 
     def test_text_body_matchers(self):
-        create("part", {"method": HttpMethods.PUT, "url": "/text", "body_patterns": [{"contains": "one"}, {"matches": ".*two$"}]})
+        create(
+            "part",
+            {
+                "method": HttpMethods.PUT,
+                "url": "/text",
+                "body_patterns": [{"contains": "one"}, {"matches": ".*two$"}],
+            },
+        )
         self.assertAnswers("/text", 200, "part", method="PUT", data="one and two")
         self.assertAnswers("/text", 404, method="PUT", data="two and one")
 
@@ -199,24 +236,39 @@ class MappingTest(ClientTest):
         self.assertAnswers("/p", 200, "urgent")
 
     def test_a_fixed_delay(self):
-        create(MappingResponse(status=200, body="slow", fixed_delay_milliseconds=300), {"url": "/slow"})
+        create(
+            MappingResponse(status=200, body="slow", fixed_delay_milliseconds=300), {"url": "/slow"}
+        )
         start = time.monotonic()
         self.assertAnswers("/slow", 200, "slow")
         self.assertGreaterEqual(time.monotonic() - start, 0.3)
 
     def test_drawn_delays(self):
-        uniform = DelayDistribution(distribution_type=DelayDistributionMethods.UNIFORM, lower=150, upper=160)
-        lognormal = DelayDistribution(distribution_type=DelayDistributionMethods.LOG_NORMAL, median=200, sigma=0.01)
+        uniform = DelayDistribution(
+            distribution_type=DelayDistributionMethods.UNIFORM, lower=150, upper=160
+        )
+        lognormal = DelayDistribution(
+            distribution_type=DelayDistributionMethods.LOG_NORMAL, median=200, sigma=0.01
+        )
         create(MappingResponse(status=200, delay_distribution=uniform), {"url": "/uniform"})
-        created = create(MappingResponse(status=200, delay_distribution=lognormal), {"url": "/lognormal"})
-        self.assertEqual(created.response.delay_distribution.get_json_data(), {"type": "lognormal", "median": 200, "sigma": 0.01})
+        created = create(
+            MappingResponse(status=200, delay_distribution=lognormal), {"url": "/lognormal"}
+        )
+        self.assertEqual(
+            created.response.delay_distribution.get_json_data(),
+            {"type": "lognormal", "median": 200, "sigma": 0.01},
+        )
         for path, least in [("/uniform", 0.15), ("/lognormal", 0.18)]:
             start = time.monotonic()
             self.assertAnswers(path, 200)
             self.assertGreaterEqual(time.monotonic() - start, least, path)
 
     def test_faults_break_the_connection(self):
-        for fault in [ResponseFaultType.EMPTY_RESPONSE, ResponseFaultType.RANDOM_DATA_THEN_CLOSE, ResponseFaultType.MALFORMED_RESPONSE_CHUNK]:
+        for fault in [
+            ResponseFaultType.EMPTY_RESPONSE,
+            ResponseFaultType.RANDOM_DATA_THEN_CLOSE,
+            ResponseFaultType.MALFORMED_RESPONSE_CHUNK,
+        ]:
             with self.subTest(fault):
                 created = create(MappingResponse(fault=fault), {"url": f"/{fault}"})
                 self.assertEqual(created.response.fault, fault)
@@ -236,7 +288,9 @@ class MappingTest(ClientTest):
         self.assertEqual(page.meta.total, 3)
 
     def test_one_stub_is_got_by_its_id(self):
-        created = create("body", {"url": "/one", "headers": {"Accept": {"equalTo": "a/b"}}}, priority=4)
+        created = create(
+            "body", {"url": "/one", "headers": {"Accept": {"equalTo": "a/b"}}}, priority=4
+        )
         got = Mappings.retrieve_mapping(created)
         self.assertEqual(got.get_json_data(), created.get_json_data())
         self.assertEqual(got.request.headers, {"Accept": {"equalTo": "a/b"}})
@@ -248,7 +302,10 @@ class MappingTest(ClientTest):
         created.response.body = "after"
         created.request.url = "/moved"
         updated = Mappings.update_mapping(created)
-        self.assertEqual((updated.id, updated.request.url, updated.response.body), (created.id, "/moved", "after"))
+        self.assertEqual(
+            (updated.id, updated.request.url, updated.response.body),
+            (created.id, "/moved", "after"),
+        )
         self.assertAnswers("/moved", 200, "after")
         self.assertAnswers("/edited", 404)
         self.assertEqual(listed(), ["/moved"])
@@ -270,7 +327,9 @@ class MappingTest(ClientTest):
         create("", {"url": "/ann"}, metadata={"owner": "ann", "tags": ["x"]})
         create("", {"url": "/bob"}, metadata={"owner": "bob"})
         create("", {"url": "/nobody"})
-        Mappings.delete_mapping_by_metadata({"matchesJsonPath": {"expression": "$.owner", "equalTo": "ann"}})
+        Mappings.delete_mapping_by_metadata(
+            {"matchesJsonPath": {"expression": "$.owner", "equalTo": "ann"}}
+        )
         self.assertEqual(listed(), ["/nobody", "/bob"])
         Mappings.delete_mapping_by_metadata({"equalToJson": '{"owner": "bob"}'})
         self.assertEqual(listed(), ["/nobody"])
@@ -347,7 +406,10 @@ class ProxyTest(ClientTest):
         self.assertEqual((answer.status_code, answer.text), (202, "real"))
         self.assertEqual((answer.headers["x-real"], answer.headers["x-stub"]), ("yes", "too"))
         path, headers = self.heard[0]
-        self.assertEqual((path, {name.lower(): value for name, value in headers.items()}["x-own"]), ("/base/real/a?b=1", "added"))
+        self.assertEqual(
+            (path, {name.lower(): value for name, value in headers.items()}["x-own"]),
+            ("/base/real/a?b=1", "added"),
+        )
         logged = Requests.get_all_received_requests(parameters={}).requests[0]
         self.assertEqual(logged.request.url, "/real/a?b=1")
         self.assertAnswers("/other", 404)
@@ -357,16 +419,31 @@ class ScenarioTest(ClientTest):
     def test_a_scenario_goes_on_and_back(self):
         steps = [("Started", "paid", "open"), ("paid", "sent", "paid"), ("sent", None, "sent")]
         for required, new, body in steps:
-            create(body, {"url": "/order"}, scenario_name="order", required_scenario_state=required, new_scenario_state=new)
+            create(
+                body,
+                {"url": "/order"},
+                scenario_name="order",
+                required_scenario_state=required,
+                new_scenario_state=new,
+            )
         for body in ["open", "paid", "sent", "sent"]:
             self.assertAnswers("/order", 200, body)
         Scenarios.reset_all_scenarios()
         self.assertAnswers("/order", 200, "open")
 
     def test_a_stub_says_its_scenario(self):
-        created = create("", {"url": "/s"}, scenario_name="s", required_scenario_state="Started", new_scenario_state="next")
+        created = create(
+            "",
+            {"url": "/s"},
+            scenario_name="s",
+            required_scenario_state="Started",
+            new_scenario_state="next",
+        )
         got = Mappings.retrieve_mapping(created.id)
-        self.assertEqual((got.scenario_name, got.required_scenario_state, got.new_scenario_state), ("s", "Started", "next"))
+        self.assertEqual(
+            (got.scenario_name, got.required_scenario_state, got.new_scenario_state),
+            ("s", "Started", "next"),
+        )
 
 
 class SettingsTest(ClientTest):
@@ -407,32 +484,51 @@ class RequestTest(ClientTest):
         self.assertEqual(journal.meta.total, 3)
         self.assertIs(journal.request_journal_disabled, False)
         unknown, post, get = journal.requests
-        self.assertEqual([event.request.url for event in (unknown, post, get)], ["/unknown", "/matched", "/matched?a=1&a=2"])
+        self.assertEqual(
+            [event.request.url for event in (unknown, post, get)],
+            ["/unknown", "/matched", "/matched?a=1&a=2"],
+        )
         self.assertEqual(get.request.absolute_url, f"{URL}/matched?a=1&a=2")
         self.assertEqual(get.request.method, "GET")
         self.assertEqual(get.request.client_ip, "127.0.0.1")
-        self.assertEqual({name.lower(): value for name, value in get.request.headers.items()}["x-one"], "1")
+        self.assertEqual(
+            {name.lower(): value for name, value in get.request.headers.items()}["x-one"], "1"
+        )
         self.assertEqual(get.request.cookies, {"c": "d"})
         self.assertIs(get.request.browser_proxy_request, False)
         self.assertEqual((post.request.body, post.request.body_as_base64), ("text", "dGV4dA=="))
         self.assertAlmostEqual(get.request.logged_date, before, delta=10_000)
         self.assertRegex(get.request.logged_date_string, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-        self.assertEqual((get.response_definition.status, unknown.response_definition.status), (200, 404))
+        self.assertEqual(
+            (get.response_definition.status, unknown.response_definition.status), (200, 404)
+        )
 
     def test_requests_are_limited_in_number_and_age(self):
         for path in ["/1", "/2", "/3"]:
             self.call(path)
         urls = lambda journal: [event.request.url for event in journal.requests]
-        self.assertEqual(urls(Requests.get_all_received_requests(limit=2, parameters={})), ["/3", "/2"])
-        since = lambda seconds: (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.assertEqual(urls(Requests.get_all_received_requests(since=since(3600), parameters={})), [])
-        self.assertEqual(urls(Requests.get_all_received_requests(since=since(-3600), parameters={})), ["/3", "/2", "/1"])
+        self.assertEqual(
+            urls(Requests.get_all_received_requests(limit=2, parameters={})), ["/3", "/2"]
+        )
+        since = lambda seconds: (
+            datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+        ).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.assertEqual(
+            urls(Requests.get_all_received_requests(since=since(3600), parameters={})), []
+        )
+        self.assertEqual(
+            urls(Requests.get_all_received_requests(since=since(-3600), parameters={})),
+            ["/3", "/2", "/1"],
+        )
 
     def test_only_unmatched_requests_or_those_of_a_stub_are_listed(self):
         mapping = Mappings.retrieve_all_mappings().mappings[0]
         self.call("/matched")
         self.call("/unknown")
-        urls = lambda **parameters: [event.request.url for event in Requests.get_all_received_requests(parameters=parameters).requests]
+        urls = lambda **parameters: [
+            event.request.url
+            for event in Requests.get_all_received_requests(parameters=parameters).requests
+        ]
         self.assertEqual(urls(unmatched="true"), ["/unknown"])
         self.assertEqual(urls(matchingStub=mapping.id), ["/matched"])
 
@@ -450,37 +546,52 @@ class RequestTest(ClientTest):
         self.call("/matched?x=1", "POST", json={"name": "ann"}, headers={"X-Kind": "a"})
         self.call("/matched?x=2", "POST", json={"name": "bob"})
         self.call("/unknown")
-        count = lambda **pattern: Requests.get_matching_request_count(NearMissMatchPatternRequest(**pattern)).count
+        count = lambda **pattern: Requests.get_matching_request_count(
+            NearMissMatchPatternRequest(**pattern)
+        ).count
         self.assertEqual(count(), 3)
         self.assertEqual(count(method="POST"), 2)
         self.assertEqual(count(url="/matched?x=2"), 1)
         self.assertEqual(count(url_path="/matched", query_parameters={"x": {"matches": "[12]"}}), 2)
         self.assertEqual(count(method="ANY", url_path_pattern="/u.*"), 1)
         self.assertEqual(count(url_pattern="/matched.*", headers={"X-Kind": {"equalTo": "a"}}), 1)
-        self.assertEqual(count(method="POST", body_patterns=[{"matchesJsonPath": "$[?(@.name == 'bob')]"}]), 1)
+        self.assertEqual(
+            count(method="POST", body_patterns=[{"matchesJsonPath": "$[?(@.name == 'bob')]"}]), 1
+        )
         self.assertEqual(count(url="/never"), 0)
 
     def test_requests_are_found(self):
         self.call("/matched?x=1")
         self.call("/matched?x=2", headers={"Accept": "text/plain"})
         self.call("/unknown")
-        found = Requests.get_matching_requests(NearMissMatchPatternRequest(method="GET", url_path="/matched"))
-        self.assertEqual([request.url for request in found.requests], ["/matched?x=1", "/matched?x=2"])
+        found = Requests.get_matching_requests(
+            NearMissMatchPatternRequest(method="GET", url_path="/matched")
+        )
+        self.assertEqual(
+            [request.url for request in found.requests], ["/matched?x=1", "/matched?x=2"]
+        )
         self.assertEqual(found.requests[1].method, "GET")
         headers = {name.lower(): value for name, value in found.requests[1].headers.items()}
         self.assertEqual(headers[CommonHeaders.ACCEPT.lower()], "text/plain")
-        self.assertEqual(Requests.get_matching_requests(NearMissMatchPatternRequest(url="/never")).requests, [])
+        self.assertEqual(
+            Requests.get_matching_requests(NearMissMatchPatternRequest(url="/never")).requests, []
+        )
 
     def test_a_pattern_that_is_wrong_is_refused(self):
         with self.assertRaises(InvalidInputException):
-            Requests.get_matching_request_count(NearMissMatchPatternRequest(url="/a", headers={"X": {"equalToo": "1"}}))
+            Requests.get_matching_request_count(
+                NearMissMatchPatternRequest(url="/a", headers={"X": {"equalToo": "1"}})
+            )
 
     def test_unmatched_requests(self):
         self.call("/matched")
         self.call("/unknown/1")
         self.call("/unknown/2", "DELETE")
         unmatched = Requests.get_unmatched_requests().requests
-        self.assertEqual([(request.method, request.url) for request in unmatched], [("DELETE", "/unknown/2"), ("GET", "/unknown/1")])
+        self.assertEqual(
+            [(request.method, request.url) for request in unmatched],
+            [("DELETE", "/unknown/2"), ("GET", "/unknown/1")],
+        )
 
     def test_a_reset_of_the_stubs_empties_the_journal(self):
         self.call("/matched")
@@ -501,7 +612,9 @@ class NearMissTest(ClientTest):
         self.assertTrue(0 < misses[0].match_result.distance < 0.5, misses[0].match_result.distance)
 
     def test_the_stubs_nearest_to_a_request(self):
-        asked = NearMissMatchRequest(url="/near/2", absolute_url=f"{URL}/near/2", method="GET", headers={"X-Kind": "a"})
+        asked = NearMissMatchRequest(
+            url="/near/2", absolute_url=f"{URL}/near/2", method="GET", headers={"X-Kind": "a"}
+        )
         misses = NearMisses.find_nearest_misses_by_request(asked).near_misses
         self.assertEqual(misses[0].request.url, "/near/2")
         distances = [miss.match_result.distance for miss in misses]
@@ -512,7 +625,9 @@ class NearMissTest(ClientTest):
     def test_the_requests_nearest_to_a_pattern(self):
         self.call("/near/2", headers={"X-Kind": "a"})
         self.call("/very/different", "PUT")
-        pattern = NearMissMatchPatternRequest(url="/near/1", method="GET", headers={"X-Kind": {"equalTo": "a"}})
+        pattern = NearMissMatchPatternRequest(
+            url="/near/1", method="GET", headers={"X-Kind": {"equalTo": "a"}}
+        )
         misses = NearMisses.find_nearest_misses_by_request_pattern(pattern).near_misses
         self.assertEqual([miss.request.url for miss in misses], ["/near/2", "/very/different"])
         self.assertEqual(misses[0].request_pattern.url, "/near/1")

@@ -32,7 +32,7 @@ pub fn print_date(at: Timestamp, format: Option<&str>, zone: Option<&TimeZone>) 
 /// The precision and separator of an offset that is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OffsetWidth {
-    /// `+02`: whole hours.
+    /// Whole hours, such as `+02`.
     Hours,
     /// `+0200`: hours and minutes without a colon.
     Compact,

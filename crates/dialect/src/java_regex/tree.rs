@@ -13,7 +13,7 @@ pub(super) enum RegexNode {
     Back { group: usize, folded: bool },
     /// `(x)`; numbered by the order of their opening.
     Capture(Box<RegexNode>),
-    /// Alternatives: `x|y`.
+    /// Alternatives, such as `x|y`.
     Choice(Vec<RegexNode>),
     /// One character of a set.
     Class(CharSet),

@@ -24,13 +24,13 @@ enum NodeSource<'a> {
 /// A JSON value by its kind.
 #[derive(Clone)]
 pub enum JsonShape<'a> {
-    /// `null`.
+    /// The literal `null`.
     Null,
-    /// `true` or `false`.
+    /// The literal `true` or `false`.
     Bool(bool),
     /// A number as it is spelt.
     Number(&'a str),
-    /// A string.
+    /// A string without its escapes.
     String(Cow<'a, str>),
     /// A list and its items.
     Array(JsonItems<'a>),

@@ -50,7 +50,7 @@ struct Path {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PathOrigin {
-    /// `$`: the document.
+    /// The whole document, `$`.
     Root,
     /// `@`: the value that a filter is trying.
     Item,
@@ -58,9 +58,9 @@ enum PathOrigin {
 
 #[derive(Clone, Debug)]
 enum PathStep {
-    /// A function: `.length()`.
+    /// A function, such as `.length()`.
     Call(FunctionCall),
-    /// A filter: `[?(…)]`.
+    /// A filter of children, `[?(…)]`.
     Filter(FilterCondition),
     /// Items by index: `[0]`, `[0,-1]`.
     Indexes(Vec<i64>),

@@ -1,4 +1,4 @@
-//! What a path selects.
+//! The values that a path selects.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ impl SelectedValue<'_> {
         Self::Made(Box::new(value.into()))
     }
 
-    /// Returns the value.
+    /// Returns the value that was selected.
     pub fn node(&self) -> JsonNode<'_> {
         match self {
             Self::Found(node) => *node,

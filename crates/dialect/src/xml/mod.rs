@@ -53,7 +53,7 @@ pub enum NodeKind {
     Text(Box<str>),
     /// Text in a CDATA section, `<![CDATA[…]]>`.
     CData(Box<str>),
-    /// A comment, `<!--…-->`.
+    /// A comment between tags, `<!--…-->`.
     Comment(Box<str>),
     /// A processing instruction, `<?target data?>`.
     Instruction {

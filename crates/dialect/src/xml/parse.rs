@@ -11,7 +11,7 @@ use super::escape::{attribute_value, is_character, resolved};
 use super::{Attribute, Document, Element, NodeKind, XmlName, XmlNode};
 use crate::SyntaxError;
 
-/// Parses a document.
+/// Parses a whole document.
 pub(super) fn document(text: &str) -> Result<Document, SyntaxError> {
     if let Some((at, _)) = text.char_indices().find(|(_, c)| !is_character(*c)) {
         return Err(error(at, "a character that XML cannot have", "leave control characters out"));

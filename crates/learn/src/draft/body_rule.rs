@@ -160,7 +160,7 @@ fn xml(text: &str) -> Option<String> {
     }
     Document::parse(text).ok()?;
     let values = xml_values(text);
-    let secrets = values.iter().enumerate().filter(|(_, value)| is_redacted(&text[value.begin..value.end]));
+    let secrets = values.iter().enumerate().filter(|(_, value)| is_redacted(&text[value.at.clone()]));
     let masked = with_any_xml(text, &secrets.map(|(place, _)| place).collect::<Vec<_>>());
     (!is_redacted(&masked)).then_some(masked)
 }
@@ -168,9 +168,9 @@ fn xml(text: &str) -> Option<String> {
 /// Returns an XML document with a placeholder for these of its values.
 fn with_any_xml(text: &str, places: &[usize]) -> String {
     let mut masked = text.to_owned();
-    for (place, value) in xml_values(text).iter().enumerate().rev() {
+    for (place, value) in xml_values(text).into_iter().enumerate().rev() {
         if places.contains(&place) {
-            masked.replace_range(value.begin..value.end, ANY_XML);
+            masked.replace_range(value.at, ANY_XML);
         }
     }
     masked

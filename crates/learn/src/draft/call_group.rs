@@ -123,7 +123,6 @@ impl CallGroup {
         ExchangeRequest { method: self.sample.method.clone(), url: observation.url.to_string(), headers, body }
     }
 
-    /// Returns a copy.
     pub(super) fn duplicate(&self) -> Self {
         let mut copy = Self::new(self.rule.clone(), self.sample.clone());
         copy.take(self);

@@ -20,7 +20,7 @@ use standin_tape::{is_redacted, split_at_redactions};
 pub(super) enum HeadPart {
     /// A header, in lower case.
     Header(String),
-    /// A cookie.
+    /// A cookie of this name.
     Cookie(String),
 }
 

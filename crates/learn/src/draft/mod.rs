@@ -69,7 +69,7 @@ pub struct Drafter<'b> {
 /// The files of a draft.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StubDraft {
-    /// The mapping files.
+    /// Mapping files with the drafted stubs.
     pub mappings: Vec<DraftMappingFile>,
     /// The recorded calls with the stubs that must answer them, for [`verify`].
     pub calls: Vec<(ExchangeRequest, Uuid)>,

@@ -38,14 +38,14 @@ pub struct ReplayReport {
     pub calls: u64,
     /// Calls with the recorded answer. Times and random values of a template may differ.
     pub answered: u64,
-    /// The other calls.
+    /// Calls with another answer, by reason.
     pub misses: BTreeMap<MissReason, Misses>,
 }
 
 /// Calls that got another answer, for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Misses {
-    /// Number of calls.
+    /// Number of calls with this reason.
     pub calls: u64,
     /// Distinct calls in short, up to [`MAX_LISTED_CALLS`].
     pub examples: Vec<String>,
@@ -54,7 +54,7 @@ pub struct Misses {
 /// Why a recorded call gets another answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MissReason {
-    /// No stub answers.
+    /// No stub answers the call.
     NoStub,
     /// The recorded answer is 5xx, 429 or 408.
     Overload,
@@ -64,9 +64,9 @@ pub enum MissReason {
     NoBody,
     /// The status or its text differs.
     Status,
-    /// The body differs.
+    /// The body of the answer differs.
     Body,
-    /// A header differs.
+    /// A header of the answer differs.
     Header,
 }
 
@@ -96,7 +96,7 @@ impl<'b> ReplayCheck<'b> {
         self.states.clear();
     }
 
-    /// Sends a call.
+    /// Sends a call to the drafted stubs.
     pub fn add(&mut self, exchange: &Exchange) {
         if exchange.response.is_none() || exchange.failure.is_some() {
             return;
@@ -115,7 +115,7 @@ impl<'b> ReplayCheck<'b> {
         }
     }
 
-    /// Returns the result.
+    /// Returns the result of all calls.
     pub fn finish(self) -> ReplayReport {
         self.report
     }

@@ -85,8 +85,8 @@ impl RequestRule {
             BodyRule::Xml(text) => {
                 fields.extend(xml_values(text).into_iter().enumerate().map(|(place, value)| Field {
                     place: FieldPlace::Xml(place),
-                    name: value.name,
-                    value: text[value.begin..value.end].to_owned(),
+                    name: value.local_name().to_owned(),
+                    value: text[value.at].to_owned(),
                 }));
             }
             BodyRule::Nothing | BodyRule::Binary(_) | BodyRule::Text(_) | BodyRule::TextAround(_) => {}

@@ -12,7 +12,7 @@ use standin_stub::Stub;
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum TextPart {
-    /// Text that stays.
+    /// Text that is in every answer.
     Literal(String),
     /// A template expression for what varies, such as `{{request.query.id}}`.
     Volatile(String),

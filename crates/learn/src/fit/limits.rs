@@ -29,7 +29,7 @@ pub struct FittedLimit {
     pub agreement: f64,
 }
 
-/// Kinds of limits.
+/// The kind of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LimitKind {
@@ -38,7 +38,7 @@ pub enum LimitKind {
         /// Highest number of calls inside.
         calls: u32,
     },
-    /// Token bucket.
+    /// A token bucket for all calls.
     Rate {
         /// Rate in calls a second.
         per_second: f64,

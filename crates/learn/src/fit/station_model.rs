@@ -25,7 +25,7 @@ pub enum QueueDiscipline {
     Sharing,
 }
 
-/// A single-station model.
+/// A model with a single station.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct StationModel {
     pub(crate) discipline: QueueDiscipline,

@@ -37,11 +37,11 @@ pub struct Inference {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Largest {
-    /// The operation.
+    /// Operation that the cell is of.
     pub operation: String,
-    /// The load.
+    /// Load that the cell is of.
     pub level: String,
-    /// The percentile.
+    /// Percentile that the cell is of.
     pub percent: u32,
     /// The logarithm of mock by reference, as the mean over runs.
     pub log_ratio: f64,
@@ -53,9 +53,9 @@ pub struct Largest {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Power {
-    /// The load.
+    /// Load that the cell is of.
     pub level: String,
-    /// The percentile.
+    /// Percentile that the cell is of.
     pub percent: u32,
     /// A difference of this share, in the median operation, would be seen in half of the
     /// comparisons like this one or more: it is as large as what chance makes of the largest of all

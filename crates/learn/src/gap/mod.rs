@@ -54,9 +54,9 @@ pub use report::junit::{JUnitReport, RefusalReport};
 pub struct Gap {
     /// The version of this shape.
     pub version: u32,
-    /// The service.
+    /// Summary of the service's side.
     pub reference: SideSummary,
-    /// The mock.
+    /// Summary of the mock's side.
     pub mock: SideSummary,
     /// The load levels, from calm to busy.
     pub levels: Vec<LoadLevel>,

@@ -8,11 +8,9 @@ use super::units::TimeUnit;
 pub(super) enum Column {
     /// The name of the operation.
     Name,
-    /// The HTTP method.
     Method,
     /// A percentile, from 0 to 100.
     Percent(f64),
-    /// The mean time.
     Mean,
     /// The number of calls.
     Count,

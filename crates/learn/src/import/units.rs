@@ -3,13 +3,13 @@
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {
-    /// Nanoseconds.
+    /// Nanoseconds, written `ns`.
     Nanoseconds,
-    /// Microseconds.
+    /// Microseconds, written `us`.
     Microseconds,
-    /// Milliseconds.
+    /// Milliseconds, written `ms`.
     Milliseconds,
-    /// Seconds.
+    /// Seconds, written `s`.
     Seconds,
 }
 

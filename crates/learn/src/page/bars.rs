@@ -24,7 +24,7 @@ pub(crate) struct BarRow {
 }
 
 impl Bars {
-    /// Adds a bar.
+    /// Adds a bar below the others.
     pub(crate) fn and(mut self, name: &str, value: f64, told: String, is_chosen: bool) -> Self {
         self.rows.push(BarRow { name: name.to_owned(), value, told, is_chosen });
         self

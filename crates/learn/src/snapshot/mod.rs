@@ -23,7 +23,7 @@ pub use spec::{OutputFormat, RecordSpec};
 /// A call and its response.
 #[derive(Debug)]
 pub struct RecordedExchange {
-    /// Request.
+    /// Request that was answered.
     pub call: Call,
     /// Status of the response.
     pub status: u16,

@@ -35,7 +35,7 @@ pub struct RecordSpec {
 /// The form of the answer to a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// The stubs.
+    /// The stubs in full.
     Full,
     /// The ids of the stubs.
     Ids,
@@ -51,7 +51,7 @@ pub(super) struct CapturedHeader {
 /// The comparison of a body in a recorded stub.
 #[derive(Debug)]
 pub(super) enum BodyRule {
-    /// By its media type.
+    /// Chosen by the media type of the body.
     Automatic {
         case_insensitive: bool,
         ignore_array_order: bool,
@@ -67,7 +67,6 @@ pub(super) enum BodyRule {
     EqualToXml,
 }
 
-/// Known fields.
 const KEYS: &[&str] = &[
     "captureHeaders",
     "extractBodyCriteria",

@@ -15,7 +15,7 @@ use standin_stub::delay::Distribution;
 use standin_stub::matcher::{MatchStats, RequestPattern};
 use standin_stub::reply::Reply;
 
-/// A profile, compiled.
+/// A profile that requests are paced by.
 #[derive(Debug)]
 pub struct CompiledProfile {
     /// Name: that of the file, without its extension.
@@ -26,10 +26,10 @@ pub struct CompiledProfile {
     pub spec: Profile,
 }
 
-/// A service, compiled.
+/// A service of a compiled profile.
 #[derive(Debug)]
 pub struct CompiledService {
-    /// Name.
+    /// Name as in the profile.
     pub name: String,
     /// Workers and queue, scaled.
     pub station: CompiledStation,
@@ -52,7 +52,7 @@ pub struct CompiledService {
     pub(super) default: Option<usize>,
 }
 
-/// A station, scaled.
+/// A station with its scale applied.
 #[derive(Debug)]
 pub struct CompiledStation {
     /// Workers and their queue.
@@ -81,7 +81,7 @@ pub struct CompiledConnectionRules {
     pub(super) key: u64,
 }
 
-/// An operation, compiled.
+/// An operation of a compiled service.
 #[derive(Debug)]
 pub struct CompiledOperation {
     /// Name; `default` for the default operation.

@@ -13,7 +13,7 @@ use standin_stub::delay::{BuildError, Distribution, Param, ParamValue, units};
 /// A performance model of a backend.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
-    /// Description for people.
+    /// Description that reports show.
     pub description: Option<String>,
     /// Priority of the peak-load scenario that the profile stands for.
     pub priority: Option<i64>,
@@ -109,11 +109,11 @@ pub enum Reneging {
 /// Response to a call that is turned away.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Overflow {
-    /// An answer.
+    /// An answer in place of the stub's.
     Answer {
         /// Status from 200 to 599.
         status: u16,
-        /// Headers.
+        /// Headers of the answer.
         headers: HeaderMap,
         /// Body; empty if `None`.
         body: Option<String>,
@@ -205,7 +205,7 @@ pub struct ProfileValidRange {
 /// A distribution of times, by its kind and parameters as [`Distribution::build`] takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DistributionSpec {
-    /// One of [`Distribution::KINDS`].
+    /// Kind, one of [`Distribution::KINDS`].
     pub kind: String,
     /// Parameters, in the order of the file; `value` of `fixed` and `parts` of `mixture` among
     /// them.
@@ -215,9 +215,9 @@ pub struct DistributionSpec {
 /// A parameter of a distribution.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DistributionParam {
-    /// A plain number.
+    /// A number without a unit.
     Number(f64),
-    /// A time.
+    /// A time with its unit.
     Time(Duration),
     /// Distributions, each with its share from 0 to 1.
     Parts(Vec<(f64, DistributionSpec)>),
@@ -283,7 +283,7 @@ impl Serialize for Autocorrelation {
 }
 
 impl DistributionSpec {
-    /// A constant time.
+    /// Returns the distribution of a constant time.
     pub fn fixed(time: Duration) -> Self {
         Self { kind: "fixed".to_owned(), params: vec![("value".to_owned(), DistributionParam::Time(time))] }
     }

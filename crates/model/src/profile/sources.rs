@@ -8,7 +8,7 @@ use super::schema;
 use standin_stub::source::defect::{Defect, SourcePlace, nearest};
 use standin_stub::source::{Node, Reader, Value};
 
-/// A profile file.
+/// A profile file of a folder.
 #[derive(Clone, Debug)]
 pub struct ProfileFile {
     /// Name of the profile: that of the file, without its extension.

@@ -5,7 +5,7 @@ use super::SimTime;
 /// The rate and the burst of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TokenRate {
-    /// Calls a second.
+    /// Calls a second in the long run.
     pub per_second: f64,
     /// Calls that may come at once after a pause; 1 or more.
     pub burst: u32,

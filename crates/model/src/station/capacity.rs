@@ -12,14 +12,14 @@ pub enum Capacity {
     Unlimited,
     /// Each worker takes one call at a time, first come, first served.
     Fifo {
-        /// Number of workers.
+        /// Number of workers, at least one.
         workers: NonZeroU32,
         /// Limit of the calls that wait.
         queue: Queue,
     },
     /// All calls share the workers evenly: of `n` calls, each runs at the rate min(1, workers / n).
     Sharing {
-        /// Number of workers.
+        /// Number of workers, at least one.
         workers: NonZeroU32,
         /// Limit of the calls in the station beyond one for each worker.
         queue: Queue,
@@ -48,7 +48,7 @@ pub enum Capacity {
 /// The limit of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
-    /// No limit.
+    /// Any number of calls may wait.
     Unbounded,
     /// At most this number of calls; the next one is an overflow.
     AtMost(u32),

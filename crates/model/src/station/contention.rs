@@ -16,7 +16,7 @@ pub enum Contention {
 pub struct Work {
     /// Time that the call would take alone.
     pub demand: Duration,
-    /// Its contention with others, which counts for a layered capacity only.
+    /// Contention with other calls; it counts for a layered capacity only.
     pub contention: Contention,
 }
 

@@ -113,7 +113,7 @@ struct Node {
     weight: f64,
 }
 
-/// Quadratures by [`NODE_COUNTS`].
+/// Quadratures in the order of [`NODE_COUNTS`].
 static QUADRATURES: LazyLock<[Vec<Node>; 3]> = LazyLock::new(|| NODE_COUNTS.map(quadrature));
 
 /// Returns the Gauss-Laguerre quadrature with a number of nodes, in ascending order.

@@ -43,7 +43,6 @@ impl FinishTree {
         Some(node.key)
     }
 
-    /// Adds a key.
     pub(super) fn insert(&mut self, key: FinishKey) {
         let added = self.occupy(key);
         self.root = Some(self.inserted(self.root, added));

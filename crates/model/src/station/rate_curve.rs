@@ -49,7 +49,7 @@ pub enum RateCurveError {
     Faster {
         /// Population whose rate is too high.
         many: u32,
-        /// Population before it.
+        /// Population of the point before it.
         few: u32,
     },
 }

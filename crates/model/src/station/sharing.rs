@@ -37,7 +37,7 @@ pub(super) struct SharingJob {
 pub(super) enum Speed {
     /// A number of workers, shared evenly.
     Workers(u32),
-    /// Measured rates.
+    /// Rates measured at some populations.
     Curve(RateCurve),
 }
 

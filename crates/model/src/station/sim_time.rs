@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct SimTime(u64);
 
 impl SimTime {
-    /// Time zero.
+    /// Time zero of a simulation.
     pub const EPOCH: Self = Self(0);
 
     /// Makes a time from the nanoseconds since the epoch.

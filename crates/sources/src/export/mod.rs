@@ -20,14 +20,14 @@ pub struct HarWriter<W: Write> {
 }
 
 impl<W: Write> HarWriter<W> {
-    /// Begins an archive.
+    /// Begins an archive with its head.
     pub fn new(mut out: W) -> io::Result<Self> {
         let creator = json!({ "name": "standin", "version": env!("CARGO_PKG_VERSION") });
         write!(out, "{{\"log\":{{\"version\":\"1.2\",\"creator\":{creator},\"entries\":[")?;
         Ok(Self { out, entries: 0 })
     }
 
-    /// Writes an entry.
+    /// Writes an entry of the archive.
     pub fn entry(&mut self, entry: &Value) -> io::Result<()> {
         let separator = if self.entries == 0 { "\n" } else { ",\n" };
         self.entries += 1;

@@ -13,7 +13,7 @@ pub struct OpenApiReport {
     pub title: String,
     /// Number of operations with stubs.
     pub operations: usize,
-    /// Number of stubs.
+    /// Number of stubs that were written.
     pub stubs: usize,
     /// Number of answers from examples of the description.
     pub from_examples: usize,

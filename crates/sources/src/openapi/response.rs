@@ -25,7 +25,6 @@ pub(super) struct Answer {
     pub(super) media_type: Option<String>,
     /// True if it is the first of its media type.
     pub(super) is_first_of_type: bool,
-    /// Response definition.
     pub(super) definition: Map<String, Json>,
 }
 

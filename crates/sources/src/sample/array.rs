@@ -1,4 +1,4 @@
-//! Sample lists.
+//! Samples of schemas of lists.
 
 use serde_json::Value;
 

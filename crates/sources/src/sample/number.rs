@@ -109,7 +109,7 @@ fn json_number(number: f64, decimals: usize) -> Option<Value> {
     Number::from_f64(number).map(Value::Number)
 }
 
-/// Number of candidates.
+/// Maximum number of candidates that are tried.
 const MAX_TRIES: usize = 1_000;
 
 /// Numbers below it are exact as floating point numbers.

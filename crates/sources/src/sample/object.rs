@@ -1,4 +1,4 @@
-//! Sample objects.
+//! Samples of schemas of objects.
 
 use serde_json::{Map, Value};
 

@@ -13,7 +13,7 @@ use crate::schema::CompiledSchema;
 pub(super) enum Attempt {
     /// Takes the examples of the schema.
     WithExamples,
-    /// Ignores them.
+    /// Ignores the examples of a description.
     WithoutExamples,
     /// Ignores them, and checks each part whose schema has conditions.
     Careful,

@@ -33,7 +33,6 @@ pub(crate) struct SchemaBundler {
 #[derive(Default)]
 struct Definition {
     schema: Json,
-    /// References in it.
     refers_to: Vec<String>,
 }
 

@@ -6,7 +6,6 @@ use standin_stub::matcher::json_schema::{JsonSchema, SchemaVersion};
 
 /// A schema that stands alone, and its evaluator.
 pub(crate) struct CompiledSchema {
-    /// The schema.
     pub(crate) json: Value,
     evaluator: JsonSchema,
     /// Error of a schema that nothing is valid by, such as of a pattern that does not parse.
@@ -14,7 +13,6 @@ pub(crate) struct CompiledSchema {
 }
 
 impl CompiledSchema {
-    /// Compiles a schema.
     pub(crate) fn new(json: Value) -> Self {
         let (evaluator, problem) = JsonSchema::new(json.clone(), SchemaVersion::default());
         Self { json, evaluator, problem }

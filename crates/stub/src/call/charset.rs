@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 
 use super::header_text;
 
-/// A character set.
+/// A character set of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
     /// ISO 8859-1, one character per byte. Browsers read it as Windows-1252, Java does not.

@@ -1,5 +1,5 @@
-//! Parts of a request decoded on demand, and once only: query, form, cookies, and the body as bytes,
-//! text, JSON, GraphQL, XML and multipart parts.
+//! Parts of a request decoded on demand, and once only: query, form, cookies, and the body as
+//! bytes, text, JSON, GraphQL, XML and multipart parts.
 
 use std::sync::OnceLock;
 

@@ -11,7 +11,7 @@ use standin_dialect::json::{JsonNode, JsonTree};
 pub enum JsonBody {
     /// A small document, or one that lenient reading has made.
     Value(Value),
-    /// A large document.
+    /// A large document, read only.
     Tree(JsonTree),
 }
 

@@ -38,9 +38,9 @@ use standin_dialect::xml::Document;
 /// The scheme of a request's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// HTTP over plain TCP.
+    /// HTTP over plain TCP, `http`.
     Http,
-    /// HTTP over TLS.
+    /// HTTP over TLS, `https`.
     Https,
 }
 

@@ -5,12 +5,12 @@ use std::fmt;
 use super::Distribution;
 use crate::defect::nearest;
 
-/// A named parameter.
+/// A named parameter of a distribution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Param<'a> {
     /// Name as it was typed.
     pub name: &'a str,
-    /// Value.
+    /// Value with its unit.
     pub value: ParamValue,
 }
 
@@ -31,7 +31,7 @@ pub struct BuildError {
     /// Name of the invalid parameter as it was typed; `None` if a parameter is missing or the kind
     /// is unknown.
     pub param: Option<String>,
-    /// Error message.
+    /// Message, a sentence without a full stop.
     pub message: String,
     /// Way to correct it.
     pub help: String,

@@ -8,7 +8,7 @@ const MIN_PROBABILITY: f64 = 1e-9;
 /// A distribution of times in nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum DistributionShape {
-    /// A constant.
+    /// A constant time in nanoseconds.
     Fixed(f64),
     /// A mixture of one part or more.
     Mixture(Vec<MixturePart>),

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// An error in a text that should be a quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitError {
-    /// Error message.
+    /// Message, a sentence without a full stop.
     pub message: String,
     /// Way to correct it.
     pub help: String,

@@ -12,7 +12,7 @@ use crate::mapping_file::{FileMapping, MappingFile, digest};
 use crate::stub_folder::StubFolder;
 use standin_files::regular_file;
 
-/// One mapping file.
+/// One mapping file as last read.
 #[derive(Debug)]
 pub(super) struct CachedFile {
     stamp: Option<FileStamp>,

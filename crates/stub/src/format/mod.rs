@@ -36,7 +36,7 @@ pub use crate::source::{Reader, Strictness};
 pub struct Mapping {
     /// Id, if the mapping states one.
     pub id: Option<Uuid>,
-    /// Name for people.
+    /// Name that reports show.
     pub name: Option<String>,
     /// Priority; 5 is the default, and 1 comes first.
     pub priority: i32,

@@ -10,7 +10,7 @@ use standin_dialect::json::{JsonEquality, JsonNode};
 /// A rule for the body of a GraphQL request.
 #[derive(Clone, Debug)]
 pub struct GraphQlRule {
-    /// The expected document.
+    /// Document that is expected.
     pub query: GraphQlDocument,
     /// The expected variables; `None` if there must be none.
     pub variables: Option<Box<JsonEquality>>,
@@ -27,7 +27,7 @@ pub enum OperationName {
     Absent,
     /// Any name, or none.
     Any,
-    /// This name.
+    /// The operation of this name.
     Is(String),
 }
 

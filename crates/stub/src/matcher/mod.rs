@@ -96,7 +96,7 @@ pub enum Clause {
 /// The rule for the method of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MethodRule {
-    /// Any method.
+    /// No condition: any method matches.
     Any,
     /// The method GET or HEAD.
     GetOrHead,

@@ -8,7 +8,7 @@ use standin_dialect::java_regex::JavaRegex;
 /// The rule for the URL of a request. The URL is not decoded: `/a%20b` is not `/a b`.
 #[derive(Clone, Debug)]
 pub enum UrlRule {
-    /// Every URL matches.
+    /// No condition: every URL matches.
     Any,
     /// The path must be equal; the query does not matter.
     Path(String),

@@ -43,7 +43,7 @@ pub enum ValueMatcher {
     DoesNotMatch(JavaRegex),
     /// Matches a text that is equal to `value`.
     EqualTo {
-        /// The expected text.
+        /// Text that is expected.
         value: String,
         /// True if letter case does not count.
         case_insensitive: bool,
@@ -56,7 +56,6 @@ pub enum ValueMatcher {
     Matches(JavaRegex),
     /// Matches JSON in which the path finds something that `rule` matches.
     MatchesJsonPath {
-        /// The JSONPath.
         path: JsonPath,
         /// The matcher for the found value. Without one, any found value matches.
         rule: Option<Box<ValueMatcher>>,

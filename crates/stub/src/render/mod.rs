@@ -35,7 +35,7 @@ const MAX_INLINE_GZIP_BYTES: usize = 16 << 10;
 /// The delays of a stub; they add up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delays {
-    /// A constant delay.
+    /// Constant delay before the response.
     pub fixed: Option<Duration>,
     /// A delay that is drawn per request.
     pub distribution: Option<Distribution>,
@@ -48,7 +48,7 @@ impl Delays {
     }
 }
 
-/// A compiled response.
+/// A response definition, compiled.
 #[derive(Debug)]
 pub struct ResponseDefinition {
     reply: Reply,

@@ -23,7 +23,7 @@ pub type Webhooks = Arc<[Result<Webhook, String>]>;
 pub struct Webhook {
     /// Method; its letters are sent in upper case.
     pub method: WebhookText,
-    /// Absolute URL.
+    /// Absolute URL of the target.
     pub url: WebhookText,
     /// Headers with all values of each, in order.
     pub headers: Vec<(String, Vec<WebhookText>)>,
@@ -37,9 +37,9 @@ pub struct Webhook {
 /// A text of a webhook.
 #[derive(Debug)]
 pub enum WebhookText {
-    /// The same text for all calls.
+    /// A text that is the same for all calls.
     Fixed(String),
-    /// A template.
+    /// A template, rendered for each call.
     Template(Template),
     /// A template that does not parse; calls get this message.
     Broken(String),
@@ -59,7 +59,7 @@ pub enum WebhookBody {
 pub struct WebhookRequest {
     /// Method in upper case.
     pub method: String,
-    /// URL as rendered.
+    /// Absolute URL as rendered.
     pub url: String,
     /// Headers in their order; a name may occur several times.
     pub headers: Vec<(String, String)>,

@@ -18,7 +18,7 @@ use super::rule::Rule;
 /// An error or warning about a file or a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
-    /// Severity.
+    /// Severity: error or warning.
     pub severity: Severity,
     /// SourcePlace in a file, if it concerns one.
     pub place: Option<SourcePlace>,
@@ -96,7 +96,7 @@ impl Defect {
         self
     }
 
-    /// Sets the help.
+    /// Sets the sentence that helps on.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

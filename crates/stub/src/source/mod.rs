@@ -26,22 +26,22 @@ pub struct Node {
     /// Span in bytes. The span of a YAML alias is that of the alias itself; its members and items
     /// have those of the anchored value.
     pub span: Range<usize>,
-    /// Value.
+    /// Value with its place.
     pub value: Value,
 }
 
 /// A JSON value whose parts have spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Null.
+    /// The literal `null`.
     Null,
-    /// A boolean.
+    /// The literal `true` or `false`.
     Bool(bool),
     /// A number with its spelling, which is valid JSON.
     Number(String),
-    /// A string.
+    /// A string without its escapes.
     String(String),
-    /// A list.
+    /// A list with its items.
     Array(Vec<Node>),
     /// An object: members in the order of the text, each name once.
     Object(Vec<Member>),
@@ -50,11 +50,11 @@ pub enum Value {
 /// A member of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Name.
+    /// Name without its escapes.
     pub key: String,
     /// Span of the name with its quotes, in bytes.
     pub key_span: Range<usize>,
-    /// Value.
+    /// Value with its place.
     pub value: Node,
 }
 
@@ -63,7 +63,7 @@ pub struct Member {
 pub struct DocumentError {
     /// Span in bytes, on character boundaries; may be empty.
     pub span: Range<usize>,
-    /// Error message.
+    /// Message, a sentence without a full stop.
     pub message: String,
     /// Way to correct it.
     pub help: Option<String>,
@@ -209,7 +209,6 @@ impl DocumentLimits {
     pub(crate) const API: Self = Self { values: 1_000_000, depth: MAX_DEPTH };
     /// Limits for other documents, such as recorded responses.
     pub(crate) const OTHER: Self = Self { values: usize::MAX, depth: 512 };
-    /// Limits for files.
     pub(crate) const FILE: Self = Self { values: usize::MAX, depth: MAX_DEPTH };
 }
 

@@ -68,7 +68,7 @@ impl Reader {
         }
     }
 
-    /// Returns all defects.
+    /// Returns the defects that were found.
     pub fn into_defects(self) -> Vec<Defect> {
         self.defects
     }
@@ -231,7 +231,7 @@ impl<'n> Object<'n> {
         }
     }
 
-    /// Returns the node.
+    /// Returns the node of the whole object.
     pub fn whole(&self) -> &'n Node {
         self.node
     }

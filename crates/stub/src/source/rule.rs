@@ -56,7 +56,7 @@ impl Rule {
     /// A profile of an old recording.
     pub const STALE: Self = Self { id: "stale", summary: "a profile whose recording is older than `--stale` allows" };
 
-    /// All rules.
+    /// All rules that `check` knows.
     pub const ALL: [&'static Self; 12] = [
         &Self::INVALID,
         &Self::SUSPICIOUS,

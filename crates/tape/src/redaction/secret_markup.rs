@@ -1,53 +1,26 @@
 //! Finds the values of secret keys in XML (elements and attributes) and in multipart forms.
 
 use super::secret_keys::SecretValue;
+use crate::markup::{MarkupKind, markup_values};
 
 /// Finds the texts of secret elements and the values of secret attributes.
 pub(super) fn in_xml(text: &str, is_secret: impl Fn(&str) -> bool) -> Vec<SecretValue> {
-    let mut values = Vec::new();
-    let mut at = 0;
-    while let Some(open) = text[at..].find('<').map(|place| at + place) {
-        let Some(close) = text[open..].find('>').map(|place| open + place) else { break };
-        let tag = &text[open + 1..close];
-        at = close + 1;
-        if tag.starts_with(['?', '!', '/']) {
+    let mut values: Vec<SecretValue> = Vec::new();
+    for value in markup_values(text).into_iter().filter(|value| is_secret(value.local_name())) {
+        // a CDATA section that is secret is so with all that stands in it
+        if values.last().is_some_and(|last| value.at.start < last.at.end) {
             continue;
         }
-        let name = tag.split(|c: char| c.is_ascii_whitespace() || c == '/').next().unwrap_or_default();
-        attributes(text, open + 1 + name.len()..close, &is_secret, &mut values);
-        let end = text[at..].find('<').map_or(text.len(), |place| at + place);
-        let inner = text[at..end].trim();
-        if is_secret(local(name)) && !tag.ends_with('/') && !inner.is_empty() {
-            let begin = at + text[at..end].find(inner).unwrap_or_default();
-            values.push(SecretValue::text(begin..begin + inner.len(), unescaped(inner)));
-        } else if is_secret(local(name)) && text[end..].starts_with("<![CDATA[") {
-            let begin = end + "<![CDATA[".len();
-            let stop = text[begin..].find("]]>").map_or(text.len(), |place| begin + place);
-            if begin < stop {
-                values.push(SecretValue::text(begin..stop, &text[begin..stop]));
-            }
-            at = stop;
+        let inner = &text[value.at.clone()];
+        let trimmed = if value.kind == MarkupKind::Attribute { inner } else { inner.trim() };
+        if trimmed.is_empty() {
+            continue;
         }
+        let begin = value.at.start + inner.find(trimmed).unwrap_or_default();
+        let secret = if value.kind == MarkupKind::CData { trimmed.to_owned() } else { unescaped(trimmed) };
+        values.push(SecretValue::text(begin..begin + trimmed.len(), secret));
     }
     values
-}
-
-fn attributes(
-    text: &str,
-    tag: std::ops::Range<usize>,
-    is_secret: &impl Fn(&str) -> bool,
-    values: &mut Vec<SecretValue>,
-) {
-    let mut from = tag.start;
-    while let Some(quote) = text[from..tag.end].find(['"', '\'']).map(|place| from + place) {
-        let mark = &text[quote..=quote];
-        let Some(end) = text[quote + 1..tag.end].find(mark).map(|place| quote + 1 + place) else { break };
-        let name = text[from..quote].trim().trim_end_matches('=').trim();
-        if is_secret(local(name)) && quote + 1 < end {
-            values.push(SecretValue::text(quote + 1..end, unescaped(&text[quote + 1..end])));
-        }
-        from = end + 1;
-    }
 }
 
 /// Finds the values of secret parts of a multipart form.
@@ -65,10 +38,6 @@ pub(super) fn in_multipart(text: &str, is_secret: impl Fn(&str) -> bool) -> Vec<
         at = end;
     }
     values
-}
-
-fn local(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or_default()
 }
 
 fn unescaped(text: &str) -> String {

@@ -80,7 +80,10 @@ function showSignIn(error) {
     replace(main, signInPage(show));
     main.querySelector("input").focus();
   } else {
-    replace(main, h("section", { class: "card" }, h("h1", {}, "Refused"), h("p", {}, error.message)));
+    replace(
+      main,
+      h("section", { class: "card" }, h("h1", {}, "Refused"), h("p", {}, error.message)),
+    );
   }
 }
 

@@ -47,7 +47,9 @@ export async function callDetail(element, id) {
 /** Returns a table of clauses: what a stub requires, what the call has, and whether they match. */
 export function clauseTable(clauses, caption) {
   const rows = clauses.map((clause) => {
-    const actual = Array.isArray(clause.actual) ? clause.actual.join(", ") : (clause.actual ?? "absent");
+    const actual = Array.isArray(clause.actual)
+      ? clause.actual.join(", ")
+      : (clause.actual ?? "absent");
     const name = clause.name === undefined ? clause.clause : `${clause.clause} ${clause.name}`;
     return h(
       "tr",
@@ -65,7 +67,11 @@ export function clauseTable(clauses, caption) {
         { "data-label": "the call has" },
         clause.actual === null ? h("i", {}, "absent") : h("code", {}, actual),
       ),
-      h("td", { class: "verdict" }, clause.matches ? "matches" : clause.limited ? "gave up" : "differs"),
+      h(
+        "td",
+        { class: "verdict" },
+        clause.matches ? "matches" : clause.limited ? "gave up" : "differs",
+      ),
     );
   });
   const head = h(
@@ -74,7 +80,9 @@ export function clauseTable(clauses, caption) {
     h(
       "tr",
       {},
-      ...["clause", "the stub requires", "the call has", ""].map((text) => h("th", { scope: "col" }, text)),
+      ...["clause", "the stub requires", "the call has", ""].map((text) =>
+        h("th", { scope: "col" }, text),
+      ),
     ),
   );
   return h(
@@ -102,7 +110,9 @@ function matchedStub({ event, clauses }) {
     {},
     h("h3", {}, "Stub"),
     h("p", {}, "Answered by ", link, "."),
-    clauses ? clauseTable(clauses, "Clauses of the stub") : h("p", { class: "note" }, "The stub is gone."),
+    clauses
+      ? clauseTable(clauses, "Clauses of the stub")
+      : h("p", { class: "note" }, "The stub is gone."),
   );
 }
 
@@ -113,7 +123,11 @@ function missedCall({ nearMisses }, id) {
     "section",
     { class: "answer bad" },
     h("h3", {}, "No stub answers this call"),
-    h("p", {}, h("a", { class: "button primary", href: `#/stubs/new?call=${id}` }, "Make a stub of this")),
+    h(
+      "p",
+      {},
+      h("a", { class: "button primary", href: `#/stubs/new?call=${id}` }, "Make a stub of this"),
+    ),
     nearest.length === 0
       ? h("p", { class: "note" }, "There is no stub to compare it with.")
       : h("p", { class: "note" }, `The nearest stubs, nearest first.${compared}`),
@@ -134,7 +148,8 @@ function nearStub(near, place) {
       h(
         "span",
         { class: "note" },
-        ` ${differing} of ${near.clauses.length} clauses differ (distance ${number(near.distance)})`,
+        ` ${differing} of ${near.clauses.length} clauses differ` +
+          ` (distance ${number(near.distance)})`,
       ),
     ),
     clauseTable(near.clauses, `Clauses of ${title}`),
@@ -151,13 +166,19 @@ function timing(call, times) {
     "section",
     {},
     h("h3", {}, "Times"),
-    h("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h(
+      "dl",
+      { class: "facts" },
+      ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    ),
     times ? timeBar(times) : null,
   );
 }
 
 function message(title, { headers = {}, body = "", bodyOmitted, fault }) {
-  const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    [value].flat().map((one) => [name, one]),
+  );
   return h(
     "details",
     { open: true },

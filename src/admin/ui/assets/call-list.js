@@ -1,4 +1,5 @@
-// A list of calls, newest first: the calls of the journal that a filter selects, and those that come.
+// A list of calls, newest first: the calls of the journal that a filter selects, and those that
+// come.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
@@ -58,7 +59,9 @@ export class CallList {
   async loadOlder() {
     const load = this.#load;
     const oldest = this.#calls.at(-1);
-    const { calls, hasMore } = await get(`ui/calls?${query(this.#filter)}&before=${oldest.ordinal}`);
+    const { calls, hasMore } = await get(
+      `ui/calls?${query(this.#filter)}&before=${oldest.ordinal}`,
+    );
     if (load !== this.#load) return;
     this.hasMore = hasMore;
     this.#show([...this.#calls, ...calls]);

@@ -47,7 +47,8 @@ export class TimeChart {
     const keys = this.#options.lines.map(({ name, look }) =>
       h("span", { class: `legend-key ${look}` }, name),
     );
-    if (this.#options.marks) keys.push(h("span", { class: "legend-key mark" }, this.#options.marks.name));
+    if (this.#options.marks)
+      keys.push(h("span", { class: "legend-key mark" }, this.#options.marks.name));
     return h("p", { class: "legend" }, ...keys);
   }
 
@@ -70,11 +71,16 @@ export class TimeChart {
     replace(
       this.#drawing,
       ...[0, 0.5, 1].map((share) => horizontal(width, y(share * top), format(share * top))),
-      ...times.map((time, place) => timeLabel(x(end - time * MINUTE_MS), timeText(time), place === 0)),
+      ...times.map((time, place) =>
+        timeLabel(x(end - time * MINUTE_MS), timeText(time), place === 0),
+      ),
       timeLabel(width - MARGIN.right, "now", false, "end"),
       ...guides.map((guide) => limit(width, y(guide.value), guide.text)),
       ...lines.map((line) =>
-        svg("path", { class: `line ${line.look}`, d: path(points, x, (point) => line.value(point), y) }),
+        svg("path", {
+          class: `line ${line.look}`,
+          d: path(points, x, (point) => line.value(point), y),
+        }),
       ),
       ...(marks?.list() ?? [])
         .filter((mark) => mark.at > end - span)

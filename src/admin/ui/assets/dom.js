@@ -69,7 +69,10 @@ export function confirmed(question, action) {
   return new Promise((resolve) => {
     const dialog = h(
       "dialog",
-      { "aria-label": question, onclose: () => (resolve(dialog.returnValue === "yes"), dialog.remove()) },
+      {
+        "aria-label": question,
+        onclose: () => (resolve(dialog.returnValue === "yes"), dialog.remove()),
+      },
       h(
         "form",
         { method: "dialog" },
@@ -88,5 +91,7 @@ export function confirmed(question, action) {
 }
 
 function present(children) {
-  return children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+  return children
+    .flat()
+    .filter((child) => child !== null && child !== undefined && child !== false);
 }

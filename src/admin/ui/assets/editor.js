@@ -119,7 +119,10 @@ export class Editor {
       return before + [...(lines[line - 1] ?? "")].slice(0, column - 1).join("").length;
     };
     const start = offset(defect.line ?? 1, defect.column ?? 1);
-    const end = offset(defect.endLine ?? defect.line ?? 1, defect.endColumn ?? (defect.column ?? 1) + 1);
+    const end = offset(
+      defect.endLine ?? defect.line ?? 1,
+      defect.endColumn ?? (defect.column ?? 1) + 1,
+    );
     return [start, Math.max(end, start + 1)];
   }
 
@@ -149,7 +152,10 @@ export class Editor {
     let at = 0;
     for (const [start, end, severity] of ranges) {
       if (start < at) continue;
-      pieces.push(this.text.slice(at, start), h("mark", { class: severity }, this.text.slice(start, end)));
+      pieces.push(
+        this.text.slice(at, start),
+        h("mark", { class: severity }, this.text.slice(start, end)),
+      );
       at = end;
     }
     // a last line break would not take up a line

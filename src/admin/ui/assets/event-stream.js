@@ -36,7 +36,8 @@ export class EventStream {
         await this.#read(response.body.getReader());
       } catch (error) {
         if (this.#abort.signal.aborted) return;
-        const isRefused = error instanceof ApiError && (error.status === 401 || error.status === 403);
+        const isRefused =
+          error instanceof ApiError && (error.status === 401 || error.status === 403);
         this.#handlers.onState(isRefused ? "refused" : "broken", error);
         if (isRefused) return;
       }
@@ -61,6 +62,7 @@ export class EventStream {
   #dispatch(event) {
     const name = /^event: (.*)$/m.exec(event);
     const data = /^data: (.*)$/m.exec(event);
-    if (name && data && !this.#abort.signal.aborted) this.#handlers.onEvent(name[1], JSON.parse(data[1]));
+    if (name && data && !this.#abort.signal.aborted)
+      this.#handlers.onEvent(name[1], JSON.parse(data[1]));
   }
 }

@@ -17,7 +17,10 @@ const QUANTILES = [
 /** Two distributions on a logarithmic scale of time, and a table of their quantiles. */
 export class LatencyChart {
   element;
-  #drawing = svg("svg", { role: "img", "aria-label": "Distributions of intended and actual answer times" });
+  #drawing = svg("svg", {
+    role: "img",
+    "aria-label": "Distributions of intended and actual answer times",
+  });
   #note = h("p", { class: "note" });
   #rows = h("tbody");
   #table;
@@ -33,7 +36,9 @@ export class LatencyChart {
         h(
           "tr",
           {},
-          ...["", "intended", "actual", "difference"].map((text) => h("th", { scope: "col" }, text)),
+          ...["", "intended", "actual", "difference"].map((text) =>
+            h("th", { scope: "col" }, text),
+          ),
         ),
       ),
       this.#rows,
@@ -41,7 +46,12 @@ export class LatencyChart {
     this.element = h(
       "figure",
       { class: "latency" },
-      h("figcaption", {}, h("b", {}, "Answer times, intended and actual"), " of the last 10 seconds"),
+      h(
+        "figcaption",
+        {},
+        h("b", {}, "Answer times, intended and actual"),
+        " of the last 10 seconds",
+      ),
       h(
         "p",
         { class: "legend" },
@@ -62,13 +72,17 @@ export class LatencyChart {
     if (isEmpty) {
       setText(
         this.#note,
-        "No answer with a delay was sent in this time. Stubs without a delay answer at once, and are not timed.",
+        "No answer with a delay was sent in this time. " +
+          "Stubs without a delay answer at once, and are not timed.",
       );
       return;
     }
     setText(this.#note, `${count(actual.count)} answers with a delay, of a stub or a profile.`);
     this.#drawCurves(buckets);
-    replace(this.#rows, ...QUANTILES.map(([key, text]) => quantileRow(text, intended[key], actual[key])));
+    replace(
+      this.#rows,
+      ...QUANTILES.map(([key, text]) => quantileRow(text, intended[key], actual[key])),
+    );
   }
 
   #drawCurves(buckets) {
@@ -92,7 +106,13 @@ export class LatencyChart {
       this.#drawing,
       svg("path", { class: "area intended", d: `${steps(1)}Z` }),
       svg("path", { class: "line actual", d: steps(2) }),
-      svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: bottom, y2: bottom }),
+      svg("line", {
+        class: "grid",
+        x1: MARGIN.left,
+        x2: width - MARGIN.right,
+        y1: bottom,
+        y2: bottom,
+      }),
       ...ticks(first, last, width / 70).map(([index, text]) =>
         svg("text", { x: x(index), y: HEIGHT - 6, "text-anchor": "middle" }, text),
       ),
@@ -102,12 +122,16 @@ export class LatencyChart {
 
 /** Returns about `most` labels of 1, 2 and 5 times powers of ten, or of powers alone. */
 function ticks(first, last, most) {
-  const all = [1, 2, 5].flatMap((factor) => [0, 1, 2, 3, 4, 5, 6, 7].map((power) => factor * 10 ** power));
+  const all = [1, 2, 5].flatMap((factor) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].map((power) => factor * 10 ** power),
+  );
   const visible = all
     .map((time) => [Math.log10(time) * BUCKETS_PER_DECADE, time])
     .filter(([index]) => index >= first + 1 && index <= last - 1);
   const shown =
-    visible.length > most ? visible.filter(([, time]) => Number.isInteger(Math.log10(time))) : visible;
+    visible.length > most
+      ? visible.filter(([, time]) => Number.isInteger(Math.log10(time)))
+      : visible;
   return shown.map(([index, time]) => [index, micros(time)]);
 }
 

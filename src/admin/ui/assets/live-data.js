@@ -59,7 +59,9 @@ export class LiveData extends EventTarget {
 function pointBetween(before, state) {
   const seconds = (state.at - before.at) / 1000;
   const rate = (now, earlier) => Math.max(0, now - earlier) / seconds;
-  const stationsBefore = new Map((before.pacing.services ?? []).map((service) => [service.name, service]));
+  const stationsBefore = new Map(
+    (before.pacing.services ?? []).map((service) => [service.name, service]),
+  );
   return {
     at: state.at,
     answered: rate(state.answered, before.answered),

@@ -49,7 +49,9 @@ export class OperatingPoint {
     this.#drawing.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.#drawing.setAttribute(
       "aria-label",
-      `${number(now.perSecond)} calls a second and ${number(now.inFlight)} in flight, of ${mostPerSecond ?? "an unknown number of"} calls a second and ${mostInFlight ?? "an unknown number"} in flight at most`,
+      `${number(now.perSecond)} calls a second and ${number(now.inFlight)} in flight, ` +
+        `of ${mostPerSecond ?? "an unknown number of"} calls a second ` +
+        `and ${mostInFlight ?? "an unknown number"} in flight at most`,
     );
     replace(
       this.#drawing,
@@ -62,13 +64,22 @@ export class OperatingPoint {
         ),
       ),
       ...[0.5, 1].map((share) =>
-        svg("text", { x: MARGIN.left - 6, y: y(share * top) + 4, "text-anchor": "end" }, number(share * top)),
+        svg(
+          "text",
+          { x: MARGIN.left - 6, y: y(share * top) + 4, "text-anchor": "end" },
+          number(share * top),
+        ),
       ),
       svg("path", { class: "grid", d: `M${x(0)} ${y(top)}V${y(0)}H${x(right)}`, fill: "none" }),
       svg("text", { x: x(right / 2), y: HEIGHT - 3, "text-anchor": "middle" }, "calls per second"),
       svg(
         "text",
-        { x: 12, y: y(top / 2), "text-anchor": "middle", transform: `rotate(-90 12 ${y(top / 2)})` },
+        {
+          x: 12,
+          y: y(top / 2),
+          "text-anchor": "middle",
+          transform: `rotate(-90 12 ${y(top / 2)})`,
+        },
         "in flight",
       ),
       ...trail.map((station) =>

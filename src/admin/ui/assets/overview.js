@@ -64,7 +64,11 @@ class Tiles {
     this.#tiles = ["Answered", "Missed", "Late by", "Flagged seconds", "Stubs"].map((name) => {
       const value = h("p", { class: "value" }, "–");
       const note = h("p", { class: "note" });
-      return { value, note, element: h("section", { class: "tile" }, h("h2", {}, name), value, note) };
+      return {
+        value,
+        note,
+        element: h("section", { class: "tile" }, h("h2", {}, name), value, note),
+      };
     });
     this.element = h("div", { class: "tiles" }, ...this.#tiles.map((tile) => tile.element));
   }
@@ -168,12 +172,14 @@ function drawFlags(section, audit) {
       ? h(
           "p",
           {},
-          "In no second was standin itself too slow. Its times are as good as the stubs and the profile.",
+          "In no second was standin itself too slow. " +
+            "Its times are as good as the stubs and the profile.",
         )
       : h(
           "p",
           {},
-          "In the flagged seconds standin was itself the bottleneck. Leave them out of what you measure.",
+          "In the flagged seconds standin was itself the bottleneck. " +
+            "Leave them out of what you measure.",
         );
   replace(section, h("h2", {}, "Audit"), verdict, h("ul", { class: "flags" }, ...listed));
 }

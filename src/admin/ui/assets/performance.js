@@ -97,7 +97,9 @@ class Profiles {
   }
 }
 
-/** Three cards for each service: its numbers, its calls over time, and its load on the valid range. */
+/**
+ * Three cards for each service: its numbers, its calls over time, and its load on the valid range.
+ */
 class Services {
   element = h("div", { class: "services" });
   #parts = new Map();
@@ -105,7 +107,9 @@ class Services {
   draw(services, points) {
     const names = services.map((service) => service.name);
     if (names.join("\n") !== [...this.#parts.keys()].join("\n")) {
-      this.#parts = new Map(names.map((name) => [name, this.#parts.get(name) ?? servicePart(name)]));
+      this.#parts = new Map(
+        names.map((name) => [name, this.#parts.get(name) ?? servicePart(name)]),
+      );
       replace(this.element, ...[...this.#parts.values()].map((part) => part.element));
     }
     for (const service of services) this.#parts.get(service.name).draw(service, points);
@@ -152,7 +156,9 @@ function timelineCard(timeline) {
       ? ""
       : `, latency × ${number(scale.latency)}, capacity × ${number(scale.capacity)}`;
   const next =
-    nextInSeconds === null ? "It stays in force." : `The next step begins in ${duration(nextInSeconds)}.`;
+    nextInSeconds === null
+      ? "It stays in force."
+      : `The next step begins in ${duration(nextInSeconds)}.`;
   return h(
     "section",
     { class: "card" },
@@ -161,7 +167,8 @@ function timelineCard(timeline) {
     h(
       "p",
       {},
-      `Step ${step + 1} of ${steps}, from ${at} on: the profile ${profile}${factors}. ${next} Active for ${duration(activeSeconds)}.`,
+      `Step ${step + 1} of ${steps}, from ${at} on: the profile ${profile}${factors}. ` +
+        `${next} Active for ${duration(activeSeconds)}.`,
     ),
   );
 }

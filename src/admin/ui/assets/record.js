@@ -51,7 +51,8 @@ export function recordPage({ data, signal }) {
     stop.hidden = !isRunning;
     setText(
       note,
-      `${isRunning ? "Recording" : "Not recording"}; ${counted(list.length, "proxied call")} since this page was opened.`,
+      `${isRunning ? "Recording" : "Not recording"}; ` +
+        `${counted(list.length, "proxied call")} since this page was opened.`,
     );
   };
   data.on("state", draw, signal);
@@ -104,7 +105,9 @@ class RecordingForm {
       h(
         "p",
         { class: "note" },
-        "At most 256 requests are at the target at once (--max-in-flight); a request waits for its turn. The journal keeps what is recorded (--journal-bytes), secrets included: ",
+        "At most 256 requests are at the target at once (--max-in-flight); " +
+          "a request waits for its turn. " +
+          "The journal keeps what is recorded (--journal-bytes), secrets included: ",
         h("code", {}, "standin record"),
         " leaves secrets out, and keeps the times for a profile.",
       ),
@@ -120,7 +123,9 @@ class RecordingForm {
     return {
       repeatsAsScenarios: this.#scenarios.checked,
       ...(this.#url.value ? { filters: { urlPathPattern: this.#url.value } } : {}),
-      ...(names.length > 0 ? { captureHeaders: Object.fromEntries(names.map((name) => [name, {}])) } : {}),
+      ...(names.length > 0
+        ? { captureHeaders: Object.fromEntries(names.map((name) => [name, {}])) }
+        : {}),
     };
   }
 
@@ -162,6 +167,8 @@ function showDrafts(section, { mappings, warnings = [] }) {
     section,
     h("h2", {}, `${counted(mappings.length, "stub")} made`),
     ...warnings.map((warning) => h("p", { class: "bad" }, warning)),
-    mappings.length === 0 ? h("p", { class: "note" }, "No call was recorded.") : h("ul", {}, ...items),
+    mappings.length === 0
+      ? h("p", { class: "note" }, "No call was recorded.")
+      : h("ul", {}, ...items),
   );
 }

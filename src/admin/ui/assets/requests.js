@@ -38,7 +38,8 @@ export function requestsPage({ data, signal, parts, onNavigate }) {
     const { journal } = data.state ?? {};
     const notes = [counted(list.length, "call")];
     if (!list.isComplete) notes.push("older calls were not searched, for lack of time");
-    if (leftOut > 0) notes.push(`${count(leftOut)} came too fast to be listed: a filter searches them all`);
+    if (leftOut > 0)
+      notes.push(`${count(leftOut)} came too fast to be listed: a filter searches them all`);
     if (journal?.evicted > 0) notes.push(`${count(journal.evicted)} have left the journal`);
     if (journal && !journal.isOn) notes.push("the journal is off (--journal-bytes 0)");
     setText(note, problem ?? `${notes.join("; ")}.`);
@@ -109,7 +110,12 @@ export function requestsPage({ data, signal, parts, onNavigate }) {
         { class: "filter", role: "search", onsubmit: (event) => event.preventDefault() },
         field(
           "URL contains",
-          h("input", { type: "search", id: "filter-url", oninput: input("url"), autocomplete: "off" }),
+          h("input", {
+            type: "search",
+            id: "filter-url",
+            oninput: input("url"),
+            autocomplete: "off",
+          }),
         ),
         field(
           "Method",

@@ -14,8 +14,17 @@ export function signInPage(onSignedIn) {
     required: true,
   });
   // for password managers, which keep a token by the name of its user
-  const user = h("input", { type: "text", autocomplete: "username", value: "standin", hidden: true });
-  const problem = h("p", { class: "bad", role: "alert" }, wasRefused ? "The token was not accepted." : "");
+  const user = h("input", {
+    type: "text",
+    autocomplete: "username",
+    value: "standin",
+    hidden: true,
+  });
+  const problem = h(
+    "p",
+    { class: "bad", role: "alert" },
+    wasRefused ? "The token was not accepted." : "",
+  );
   const submit = async (event) => {
     event.preventDefault();
     setToken(token.value.trim());
@@ -47,6 +56,10 @@ export function signInPage(onSignedIn) {
       h("button", { class: "primary" }, "Sign in"),
     ),
     problem,
-    h("p", { class: "note" }, "The token stays in this tab, and is forgotten when the tab is closed."),
+    h(
+      "p",
+      { class: "note" },
+      "The token stays in this tab, and is forgotten when the tab is closed.",
+    ),
   );
 }

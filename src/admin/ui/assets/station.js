@@ -39,21 +39,31 @@ export class StationCard {
     setText(this.#name, service.name);
     this.#drawState(service, recent);
     setText(this.#facts, facts(service));
-    this.#load.draw(recent.utilization, service.valid.utilization, busyText(service, recent.utilization));
+    this.#load.draw(
+      recent.utilization,
+      service.valid.utilization,
+      busyText(service, recent.utilization),
+    );
     setText(this.#queue, queueText(service));
     const known = LIMITS.filter((limit) => service.valid[limit.key] !== null);
     replace(
       this.#range,
       h("h4", {}, "Distance to the valid range"),
       known.length === 0
-        ? h("p", { class: "note" }, "The profile does not say in which range the service was observed.")
+        ? h(
+            "p",
+            { class: "note" },
+            "The profile does not say in which range the service was observed.",
+          )
         : null,
       ...known.map((limit) => rangeRow(limit, recent[limit.key], service.valid[limit.key])),
     );
   }
 
   #drawState(service, recent) {
-    const beyond = LIMITS.some(({ key }) => service.valid[key] !== null && recent[key] > service.valid[key]);
+    const beyond = LIMITS.some(
+      ({ key }) => service.valid[key] !== null && recent[key] > service.valid[key],
+    );
     const [text, look] = service.stalled
       ? ["stalled", "bad"]
       : beyond
@@ -75,7 +85,9 @@ export function observed(name, points) {
   return {
     perSecond: mean((station) => station?.perSecond) ?? 0,
     inFlight: mean((station) => station?.inFlight) ?? 0,
-    utilization: mean((station) => (station?.servers ? Math.min(1, station.busy / station.servers) : null)),
+    utilization: mean((station) =>
+      station?.servers ? Math.min(1, station.busy / station.servers) : null,
+    ),
   };
 }
 
@@ -90,7 +102,9 @@ function facts(service) {
   if (service.cores) parts.push(`${number(service.cores)} cores`);
   if (service.front)
     parts.push(
-      `behind a front${service.front.workers ? ` of ${counted(service.front.workers, "worker")}` : ""}`,
+      service.front.workers
+        ? `behind a front of ${counted(service.front.workers, "worker")}`
+        : "behind a front",
     );
   parts.push(`${counted(service.paced, "call")} so far`);
   return parts.join(", ");
@@ -134,7 +148,13 @@ class Meter {
   constructor(name) {
     this.#track = h(
       "span",
-      { class: "track", role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 100 },
+      {
+        class: "track",
+        role: "meter",
+        "aria-label": name,
+        "aria-valuemin": 0,
+        "aria-valuemax": 100,
+      },
       this.#bar,
       this.#limit,
     );
@@ -169,7 +189,9 @@ export class StationCards {
   draw(services, points) {
     const names = services.map((service) => service.name);
     if (names.join("\n") !== [...this.#cards.keys()].join("\n")) {
-      this.#cards = new Map(names.map((name) => [name, this.#cards.get(name) ?? new StationCard()]));
+      this.#cards = new Map(
+        names.map((name) => [name, this.#cards.get(name) ?? new StationCard()]),
+      );
       replace(this.element, ...[...this.#cards.values()].map((card) => card.element));
     }
     for (const service of services) this.#cards.get(service.name).draw(service, points);

@@ -37,7 +37,10 @@ export async function showStub(element, id, onChange) {
     stub,
     save,
     onChange,
-    actions: [h("button", { type: "button", class: "danger", onclick: remove }, "Delete"), callsLink(id)],
+    actions: [
+      h("button", { type: "button", class: "danger", onclick: remove }, "Delete"),
+      callsLink(id),
+    ],
   });
 }
 
@@ -85,7 +88,11 @@ function showForm(element, { title, stub, save, onChange, actions }) {
       editor.check();
     }
   };
-  const editor = new Editor({ label: "Stub as JSON", text: JSON.stringify(shown, null, 2), onSave: submit });
+  const editor = new Editor({
+    label: "Stub as JSON",
+    text: JSON.stringify(shown, null, 2),
+    onSave: submit,
+  });
   const persist = async () => {
     await send("POST", "mappings/save");
     setText(outcome, "All stubs are in files now.");
@@ -120,13 +127,23 @@ function showForm(element, { title, stub, save, onChange, actions }) {
 function callsLink(id) {
   const note = h("span", { class: "note" });
   get(`ui/calls?stub=${id}&limit=500`).then(({ calls, hasMore }) =>
-    setText(note, `${hasMore ? "more than " : ""}${counted(calls.length, "call")} of it in the journal`),
+    setText(
+      note,
+      `${hasMore ? "more than " : ""}${counted(calls.length, "call")} of it in the journal`,
+    ),
   );
   return note;
 }
 
 function titleOf({ request = {} }) {
-  return `${request.method ?? "ANY"} ${request.url ?? request.urlPath ?? request.urlPathTemplate ?? request.urlPattern ?? request.urlPathPattern ?? "any URL"}`;
+  const url =
+    request.url ??
+    request.urlPath ??
+    request.urlPathTemplate ??
+    request.urlPattern ??
+    request.urlPathPattern ??
+    "any URL";
+  return `${request.method ?? "ANY"} ${url}`;
 }
 
 function backLink() {

@@ -33,7 +33,11 @@ function bodyPattern(body) {
 
 /** Returns a stub to begin with. */
 export function emptyStub() {
-  return { name: "", request: { method: "GET", urlPath: "/" }, response: { status: 200, body: "" } };
+  return {
+    name: "",
+    request: { method: "GET", urlPath: "/" },
+    response: { status: 200, body: "" },
+  };
 }
 
 /** Returns a request that a stub is likely to answer: method, path, headers and body. */
@@ -43,7 +47,9 @@ export function requestOf(stub) {
   const parameters = Object.entries(request.queryParameters ?? {}).filter(
     ([, matcher]) => typeof matcher.equalTo === "string",
   );
-  const query = new URLSearchParams(parameters.map(([name, matcher]) => [name, matcher.equalTo])).toString();
+  const query = new URLSearchParams(
+    parameters.map(([name, matcher]) => [name, matcher.equalTo]),
+  ).toString();
   const template = request.urlPathTemplate?.replaceAll(/\{[^}]*\}/g, "1");
   const path = request.url ?? request.urlPath ?? template ?? "/";
   const headers = Object.entries(request.headers ?? {}).filter(

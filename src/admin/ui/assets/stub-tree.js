@@ -24,14 +24,28 @@ export function treeRows(stubs, closed) {
   for (const [service, ofService] of grouped(stubs, serviceOf)) {
     const serviceKey = `service:${service}`;
     const isOpen = !closed.has(serviceKey);
-    rows.push({ key: serviceKey, level: 1, kind: "service", text: service, isOpen, stubs: ofService });
+    rows.push({
+      key: serviceKey,
+      level: 1,
+      kind: "service",
+      text: service,
+      isOpen,
+      stubs: ofService,
+    });
     if (!isOpen) continue;
     for (const [file, ofFile] of grouped(ofService, (stub) => stub.place?.file ?? "")) {
       const level = file === "" ? 2 : 3;
       const fileKey = `file:${service}/${file}`;
       const isFileOpen = !closed.has(fileKey);
       if (file !== "")
-        rows.push({ key: fileKey, level: 2, kind: "file", text: file, isOpen: isFileOpen, stubs: ofFile });
+        rows.push({
+          key: fileKey,
+          level: 2,
+          kind: "file",
+          text: file,
+          isOpen: isFileOpen,
+          stubs: ofFile,
+        });
       if (file === "" || isFileOpen)
         rows.push(...ofFile.map((stub) => ({ key: stub.id, level, kind: "stub", stub })));
     }
@@ -44,7 +58,14 @@ export function search(stubs, text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return stubs;
   return stubs.filter((stub) => {
-    const searched = [stub.name, stub.method, stub.url, stub.place?.file, stub.place?.service, stub.id]
+    const searched = [
+      stub.name,
+      stub.method,
+      stub.url,
+      stub.place?.file,
+      stub.place?.service,
+      stub.id,
+    ]
       .filter(Boolean)
       .join(" ")
       .toLowerCase();

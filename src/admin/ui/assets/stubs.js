@@ -40,7 +40,8 @@ export function stubsPage({ data, signal, parts, onNavigate }) {
     role: "tree",
     rowHeight: ROW_HEIGHT,
     key: (row) => row.key,
-    isSame: (row, other) => row.kind === "stub" && row.stub === other.stub && row.level === other.level,
+    isSame: (row, other) =>
+      row.kind === "stub" && row.stub === other.stub && row.level === other.level,
     render: (row) => (row.kind === "stub" ? stubCells(row.stub) : branchCells(row)),
     describe: (row) => ({
       "aria-level": row.level,
@@ -171,7 +172,11 @@ function branchCells(row) {
   return [
     h("span", { class: "cell twist", "aria-hidden": "true" }, row.isOpen ? "▾" : "▸"),
     h("span", { class: "cell url" }, row.text),
-    h("span", { class: "cell time" }, `${counted(row.stubs.length, "stub")}, ${counted(calls, "call")}`),
+    h(
+      "span",
+      { class: "cell time" },
+      `${counted(row.stubs.length, "stub")}, ${counted(calls, "call")}`,
+    ),
   ];
 }
 

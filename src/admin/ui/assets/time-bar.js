@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { micros, percent } from "./format.js";
 
-/** Parts that the debug header of an answer tells, in the order in which a call goes through them. */
+/** Parts that the debug header of an answer tells, in the order of a call through them. */
 const PARTS = [
   ["outside", "outside the station"],
   ["rate-waiting", "waiting for the rate limit"],

@@ -40,7 +40,12 @@ export function tryItForm({ method, path, headers, body }) {
   return h(
     "form",
     { class: "try-it", onsubmit: submit },
-    h("div", { class: "filter" }, field("Method", fields.method), field("Path and query", fields.path)),
+    h(
+      "div",
+      { class: "filter" },
+      field("Method", fields.method),
+      field("Path and query", fields.path),
+    ),
     h(
       "div",
       { class: "filter" },
@@ -87,18 +92,24 @@ async function answerTo({ method, path, headers, body }) {
       : h(
           "p",
           { class: "note" },
-          "No stub answered. A listener for the admin API alone has none: then open the dashboard on the port of the stubs.",
+          "No stub answered. A listener for the admin API alone has none: " +
+            "then open the dashboard on the port of the stubs.",
         ),
     h(
       "dl",
       { class: "headers" },
       ...shown.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
     ),
-    text ? h("pre", { tabIndex: 0, role: "region", "aria-label": "Body of the answer" }, pretty(text)) : null,
+    text
+      ? h("pre", { tabIndex: 0, role: "region", "aria-label": "Body of the answer" }, pretty(text))
+      : null,
   ];
 }
 
-/** Returns what the debug header of an answer tells: the stub, the operation, and the parts of the time. */
+/**
+ * Returns what the debug header of an answer tells: the stub, the operation, and the parts of the
+ * time.
+ */
 function explanation(header) {
   const told = parseDebugHeader(header);
   const stub = told.get("stub");

@@ -80,7 +80,9 @@ export class VirtualList {
     const shown = Math.ceil(this.element.clientHeight / rowHeight) + 2 * ROWS_AROUND;
     const visible = this.#rows.slice(first, first + shown);
     this.#body.style.height = `${this.#rows.length * rowHeight}px`;
-    const drawn = new Map(visible.map((row, place) => [key(row), this.#drawRow(row, first + place)]));
+    const drawn = new Map(
+      visible.map((row, place) => [key(row), this.#drawRow(row, first + place)]),
+    );
     for (const [known, { element }] of this.#drawn) if (!drawn.has(known)) element.remove();
     this.#drawn = drawn;
     const isShown = this.#active >= first && this.#active < first + visible.length;
@@ -88,7 +90,9 @@ export class VirtualList {
     else this.element.removeAttribute("aria-activedescendant");
   }
 
-  /** Draws a row. Its element stays the same while it is shown, so that a click on it is not lost. */
+  /**
+   * Draws a row. Its element stays the same while it is shown, so that a click on it is not lost.
+   */
   #drawRow(row, index) {
     const { rowHeight, render, describe, key, role, isSame } = this.#options;
     const known = this.#drawn.get(key(row));
@@ -154,7 +158,9 @@ export class VirtualList {
   #onClick(event) {
     const clicked = event.target.closest(".row");
     if (!clicked) return;
-    const place = this.#rows.findIndex((row) => String(this.#options.key(row)) === clicked.dataset.key);
+    const place = this.#rows.findIndex(
+      (row) => String(this.#options.key(row)) === clicked.dataset.key,
+    );
     if (place < 0) return;
     this.#activate(place);
     this.#options.open(this.#rows[place]);

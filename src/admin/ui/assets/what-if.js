@@ -99,9 +99,11 @@ export class WhatIf {
 }
 
 function statusText(profile, whatIf) {
-  if (profile === null) return "Put a profile in force first: without one there is nothing to scale.";
+  if (profile === null)
+    return "Put a profile in force first: without one there is nothing to scale.";
   if (whatIf === null) return "The profile is served as it is.";
-  return `Latency × ${number(whatIf.latency)}, capacity × ${number(whatIf.capacity)}: ends in ${duration(whatIf.endsInSeconds)}.`;
+  const factors = `Latency × ${number(whatIf.latency)}, capacity × ${number(whatIf.capacity)}`;
+  return `${factors}: ends in ${duration(whatIf.endsInSeconds)}.`;
 }
 
 /** A slider of factors from 1/8 to 8, in quarter doublings. */

@@ -82,7 +82,7 @@ enum ComparisonOperator {
 enum PathStart {
     /// At the node that is looked at.
     Here,
-    /// The document: `/a`.
+    /// The document, as in `/a`.
     Top,
     /// At what an expression finds, as far as it meets the predicates.
     Found(Box<XPathExpression>, Box<[XPathExpression]>),
@@ -123,7 +123,7 @@ enum NodeTest {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum NameTest {
-    /// Any name: `*`.
+    /// Any name, written `*`.
     Any,
     /// `p:*`, where prefixes stand for namespaces.
     InNamespace(Box<str>),

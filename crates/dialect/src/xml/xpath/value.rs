@@ -13,7 +13,7 @@ pub enum XPathValue {
     Text(String),
     /// A number; there is but one kind.
     Number(f64),
-    /// A truth value.
+    /// True or false.
     Boolean(bool),
 }
 

@@ -13,7 +13,7 @@ use crate::fit::station_model::StationModel;
 pub(crate) struct OperationTables {
     /// Operations with enough calls, by name.
     pub(crate) operations: Vec<OperationFit>,
-    /// All operations together.
+    /// Fit of all operations together.
     pub(crate) default: OperationFit,
 }
 

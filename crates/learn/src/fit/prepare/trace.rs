@@ -13,7 +13,7 @@ use standin_tape::{RecordingLimits, TapeCondition, TapeHead};
 /// A call as fitting reads it. Times are in nanoseconds since the tape's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// Index into [`Trace::operations`].
+    /// Operation, by its index in [`Trace::operations`].
     pub operation: u32,
     /// Time at which the last bytes of the request were handed to the socket.
     pub arrival: u64,

@@ -30,7 +30,6 @@ pub(crate) struct Workload {
 /// A stretch of time and the load in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct LoadWindow {
-    /// Length in nanoseconds.
     pub(crate) length: f64,
     pub(crate) calls: u32,
     /// Number of rejected calls, not included in `calls`.

@@ -26,9 +26,9 @@ use standin_model::stats::{LogNormal, Moments, signed_rank_score, standard_score
 #[derive(Clone, Debug)]
 pub(crate) struct DelayCenterFit {
     pub(crate) workers: u32,
-    /// Demands, by operation.
+    /// Demand of each operation.
     pub(crate) demands: Vec<DemandTable>,
-    /// Delays, by operation.
+    /// Delay of each operation.
     pub(crate) outside: Vec<DemandTable>,
     /// Demands and delays of all calls together.
     pub(crate) overall: (DemandTable, DemandTable),

@@ -65,7 +65,7 @@ struct TandemLatencyData<'w> {
     work: &'w Workload,
     /// Latencies of calls that found nobody inside, by operation, in nanoseconds.
     alone: Vec<Vec<f64>>,
-    /// Moments of `alone`.
+    /// Moments of the times in `alone`.
     moments: Vec<Moments>,
     /// Draws by run and call, shared by all candidates: a latency alone, and a standard normal
     /// value.

@@ -16,9 +16,9 @@ pub struct Cell {
     pub operation: String,
     /// The name of the load level.
     pub level: String,
-    /// The service.
+    /// Latencies of the service.
     pub reference: SampleSummary,
-    /// The mock.
+    /// Latencies of the mock.
     pub mock: SampleSummary,
     /// The distance between the latencies of both sides; `None` if a side has no answers.
     pub deviation: Option<Deviation>,

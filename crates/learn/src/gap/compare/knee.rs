@@ -16,7 +16,7 @@ use crate::gap::format::rate;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Knee {
-    /// The operation.
+    /// Operation whose latency has the knee.
     pub operation: String,
     /// The load at which the service bends, interpolated within `reference_between`.
     pub reference: Option<f64>,

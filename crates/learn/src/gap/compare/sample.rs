@@ -28,7 +28,7 @@ pub struct SampleSummary {
     pub per_second: f64,
     /// The share of each status among the calls; `none` is no answer.
     pub statuses: BTreeMap<String, f64>,
-    /// The mean latency.
+    /// Mean of the latencies.
     #[serde(serialize_with = "milliseconds")]
     pub mean: Duration,
     /// Percentiles of the latency.
@@ -54,13 +54,13 @@ pub struct Latency(#[serde(serialize_with = "milliseconds")] pub Duration);
 /// Something for each of the percentiles that are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Percentiles<T> {
-    /// The median.
+    /// Figure at the median.
     pub p50: T,
-    /// The 90th percentile.
+    /// Figure at the 90th percentile.
     pub p90: T,
-    /// The 95th percentile.
+    /// Figure at the 95th percentile.
     pub p95: T,
-    /// The 99th percentile.
+    /// Figure at the 99th percentile.
     pub p99: T,
 }
 

@@ -13,7 +13,6 @@ use crate::profile::model::{Profile, ProfileService, ScaleFactors, Timeline, Tim
 use standin_stub::source::defect::nearest;
 use standin_stub::source::{Node, Object, Reader, Value};
 
-/// A profile file.
 pub(super) static PROFILE_KEYS: Schema<ProfileKeys> = Schema {
     name: "a profile",
     subject: "the profile",

@@ -9,7 +9,6 @@ use rand::RngExt as _;
 use super::super::*;
 use crate::draws::Draws;
 
-/// The mean demand.
 const MEAN: f64 = 1e6;
 
 fn capacity(shares: bool, workers: u32) -> Capacity {

@@ -11,7 +11,7 @@ pub enum ExpectedDate {
     Literal(Option<ParsedDate>),
     /// A date that is computed from the clock for each request, in the zone of this machine.
     Now {
-        /// Distance from now.
+        /// Distance of the date from now.
         offset: DateOffset,
         /// Truncation of the date.
         truncation: Option<Truncation>,

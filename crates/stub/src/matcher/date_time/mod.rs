@@ -23,7 +23,7 @@ pub struct DateTimeRule {
     pub relation: DateRelation,
     /// The expected date as written.
     pub operand: Box<str>,
-    /// The expected date.
+    /// Date that is compared with.
     pub expected: ExpectedDate,
     /// Reader of the dates in texts.
     pub parser: DateParser,
@@ -34,9 +34,9 @@ pub struct DateTimeRule {
 /// A side of the expected date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateRelation {
-    /// Later.
+    /// Later than the expected date.
     After,
-    /// Earlier.
+    /// Earlier than the expected date.
     Before,
     /// At the same time.
     Equal,

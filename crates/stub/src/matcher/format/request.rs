@@ -1,4 +1,4 @@
-//! Reads request patterns.
+//! Reads request patterns of stubs.
 
 use http::HeaderName;
 use serde_json::{Map, Value as Json};

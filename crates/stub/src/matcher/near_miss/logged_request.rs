@@ -17,7 +17,7 @@ use crate::call::{Call, Peers, Scheme, latin_header_value, raw_target};
 pub struct LoggedRequestError {
     /// Description of the error.
     pub message: String,
-    /// Suggested correction.
+    /// Correction that is suggested.
     pub help: &'static str,
 }
 

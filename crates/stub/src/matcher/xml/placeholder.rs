@@ -29,7 +29,6 @@ pub(super) enum Placeholder {
     Found(JavaRegex),
     /// An invalid placeholder, which nothing satisfies.
     Unsatisfiable,
-    /// A decimal number.
     Number,
 }
 

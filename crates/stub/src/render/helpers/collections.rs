@@ -11,7 +11,6 @@ use crate::render::template::value::{ListKind, TemplateValue};
 enum ListPosition {
     At(usize),
     End,
-    /// A negative number.
     Negative,
     /// The argument is not a position.
     None,

@@ -11,7 +11,6 @@ use crate::render::template::print::Layout;
 use crate::render::template::value::TemplateValue;
 use standin_dialect::xml::{NodeId, XmlLayout};
 
-/// The argument `format=`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TextFormat {
     Compact,

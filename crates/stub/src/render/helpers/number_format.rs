@@ -9,7 +9,6 @@ use standin_dialect::java_decimal::plain_decimal_text;
 use standin_dialect::java_text::double_text;
 use standin_text::group_digits;
 
-/// A number format.
 #[derive(Clone, Debug)]
 struct NumberFormat {
     prefix: String,

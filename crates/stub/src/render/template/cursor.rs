@@ -17,11 +17,8 @@ pub(super) struct TemplateCursor<'t> {
 /// The end of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closing {
-    /// `}}`
     Double,
-    /// `}}}`
     Triple,
-    /// `}}}}`
     Raw,
 }
 

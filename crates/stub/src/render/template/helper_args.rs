@@ -12,7 +12,6 @@ pub(crate) struct HelperArgs<'t, 'f> {
     pub(super) call: &'t HelperCall,
     /// The first parameter; the current value if there is none.
     pub(crate) context: TemplateValue,
-    /// The further parameters.
     pub(crate) params: SmallVec<[TemplateValue; 4]>,
     pub(super) hash: SmallVec<[(&'t str, TemplateValue); 2]>,
     pub(super) block: Option<&'t BlockTag>,

@@ -30,7 +30,7 @@ use self::position::Position;
 use self::request_model::RequestModel;
 use self::tree::TemplateBody;
 
-/// A parsed template.
+/// A template, parsed and ready to render.
 #[derive(Debug)]
 pub struct Template {
     body: TemplateBody,
@@ -45,7 +45,7 @@ pub struct TemplateError {
     at: Position,
     /// Description of the error.
     pub message: String,
-    /// Suggested correction.
+    /// Correction that is suggested.
     pub help: String,
 }
 

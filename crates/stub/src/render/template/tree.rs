@@ -106,7 +106,6 @@ pub(crate) struct PathStep {
 }
 
 impl NamePath {
-    /// Parses a path.
     pub(crate) fn new(text: &str) -> Self {
         if let Some(name) = text.strip_prefix("@../") {
             // a local variable of an enclosing scope

@@ -20,7 +20,7 @@ use standin_dialect::xml::{Document, NodeId};
 pub(crate) enum TemplateValue {
     Null,
     Bool(bool),
-    /// An integer.
+    /// An integer of 64 bits.
     Int(i64),
     /// A number that is not an integer.
     Double(f64),

@@ -115,7 +115,7 @@ pub(crate) fn is_noisy(sorted: &[f64]) -> bool {
 
 /// Excesses of the highest values over the next lower one.
 struct Excesses {
-    /// Excesses, sorted.
+    /// Excesses over the threshold, sorted.
     values: Vec<f64>,
     threshold: f64,
     mean: f64,

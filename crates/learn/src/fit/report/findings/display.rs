@@ -1,4 +1,4 @@
-//! Findings in words.
+//! The sentences of findings.
 
 use std::fmt;
 use std::time::Duration;

@@ -69,7 +69,7 @@ pub enum Finding {
     },
     /// The recording has too few calls to check a prediction.
     TooShort {
-        /// Number of calls.
+        /// Number of calls that it concerns.
         calls: u64,
     },
     /// An operation has too few calls for a strong comparison.
@@ -96,12 +96,12 @@ pub enum Finding {
     },
     /// Calls without a complete response are left out.
     Failures {
-        /// Number of calls.
+        /// Number of calls that it concerns.
         calls: u64,
     },
     /// Calls are left out because they are shorter than any call through this recorder can be.
     Mistimed {
-        /// Number of calls.
+        /// Number of calls that it concerns.
         calls: u64,
         /// Share of all answered calls.
         share: f64,
@@ -111,28 +111,28 @@ pub enum Finding {
     /// So many calls are shorter than the recorder's round trip that the service itself is that
     /// fast.
     TooFast {
-        /// Number of calls.
+        /// Number of calls that it concerns.
         calls: u64,
         /// Round trip of the recorder.
         round_trip: Duration,
     },
     /// Calls are missing from the tape.
     Lost {
-        /// Number of calls.
+        /// Number of calls that it concerns.
         calls: u64,
     },
     /// Calls were rejected, and neither a full queue nor a rate explains when.
     Rejected {
         /// Status of their responses.
         status: u16,
-        /// Number of calls.
+        /// Number of calls that it concerns.
         calls: u64,
         /// Share of calls that the model rejects at random; `None` if it does not.
         repeated: Option<f64>,
     },
     /// The first calls were slower and do not count.
     WarmUp {
-        /// Number of calls.
+        /// Number of calls that it concerns.
         calls: u64,
     },
     /// A varying delay lies beside the queue; only the queue's capacity is known.
@@ -176,7 +176,7 @@ pub enum Finding {
     },
     /// The CPU shares were scaled so that the simulated tape has the recorded latencies.
     CpuScaled {
-        /// Factor applied.
+        /// Factor that was applied.
         factor: f64,
     },
     /// A tandem queue explains the tape better, but only one of its stations shows.

@@ -21,7 +21,7 @@ use crate::fit::demand::OperationFit;
 use crate::fit::prepare::workload::Workload;
 use crate::fit::search::holdout_validation::{HeldOutError, Stratum};
 
-/// A layered queue.
+/// A layered queue that was fitted.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LayeredModel {
     /// Number of workers of the pool; `None` if every call is in service at once.

@@ -66,7 +66,7 @@ pub enum CauseKind {
     Tail,
     /// Typical calls and slow ones differ in opposite ways.
     Spread,
-    /// No rule applies.
+    /// None of the rules applies.
     Unclear,
 }
 

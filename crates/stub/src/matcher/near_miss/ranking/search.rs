@@ -22,7 +22,7 @@ pub struct SearchBudget {
 /// The nearest of the examined candidates, nearest first; of equally near ones, the earlier first.
 #[derive(Clone, Debug)]
 pub struct NearestMatches<T> {
-    /// The nearest candidates.
+    /// Nearest candidates, the best first.
     pub found: Vec<NearMiss<T>>,
     /// Number of candidates that were examined.
     pub examined: usize,
@@ -33,7 +33,6 @@ pub struct NearestMatches<T> {
 /// A candidate with its distance.
 #[derive(Clone, Copy, Debug)]
 pub struct NearMiss<T> {
-    /// The candidate.
     pub item: T,
     /// The distance: 0 for a match that a scenario prevented, up to 1.
     pub distance: f64,

@@ -22,9 +22,9 @@ pub struct ComparedStub<'a> {
 pub struct ScenarioRequirement<'a> {
     /// The name of the scenario.
     pub name: &'a str,
-    /// The required state.
+    /// State that the stub requires.
     pub required: &'a str,
-    /// The current state.
+    /// State that the scenario is in.
     pub state: &'a str,
 }
 
