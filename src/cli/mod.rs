@@ -26,6 +26,7 @@ mod server_messages;
 mod shell;
 mod signals;
 mod stubs;
+mod tape;
 mod target_args;
 mod tls_args;
 mod wiremock;
@@ -70,6 +71,7 @@ enum Command {
     Fit(fit::FitArgs),
     Import(Box<import::ImportArgs>),
     Stubs(stubs::StubsArgs),
+    Tape(tape::TapeArgs),
     Export(export::ExportArgs),
     Replay(Box<replay::ReplayArgs>),
     Gap(Box<gap::GapCommand>),
@@ -115,6 +117,7 @@ impl Command {
             Self::Fit(fit) => fit.run(),
             Self::Import(import) => import.run(),
             Self::Stubs(stubs) => stubs.run(),
+            Self::Tape(tape) => tape.run(),
             Self::Export(export) => export.run(),
             Self::Replay(replay) => replay.run(),
             Self::Gap(gap) => gap.run(),

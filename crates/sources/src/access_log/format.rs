@@ -2,7 +2,7 @@
 
 /// A format: fields with the texts between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LineFormat {
+pub(super) struct LineFormat {
     /// Text before the first field.
     prefix: String,
     /// Fields, each with the text behind it.
@@ -12,7 +12,7 @@ pub struct LineFormat {
 impl LineFormat {
     /// Parses a format. Names of nginx' variables are given without `$`, Apache's with their `%`.
     /// The error says what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let is_apache = !has_variable(text) && text.contains('%');
         let mut format = Self { prefix: String::new(), fields: Vec::new() };
         let mut rest = text;
@@ -51,19 +51,22 @@ impl LineFormat {
     }
 
     /// Returns the names of the fields, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
     /// Splits a line into the values of the fields. `None` if it is not of this format.
-    pub fn split<'l>(&self, line: &'l str) -> Option<Vec<&'l str>> {
+    pub(super) fn split<'l>(&self, line: &'l str) -> Option<Vec<&'l str>> {
         let mut rest = line.strip_prefix(self.prefix.as_str())?;
         let mut values = Vec::with_capacity(self.fields.len());
         for (number, (_, behind)) in self.fields.iter().enumerate() {
             let is_last = number + 1 == self.fields.len();
             let end = match behind.as_str() {
                 "" => rest.len(),
-                behind if is_last => rest.len().checked_sub(behind.len()).filter(|at| rest.ends_with(behind) && rest.is_char_boundary(*at))?,
+                behind if is_last => rest
+                    .len()
+                    .checked_sub(behind.len())
+                    .filter(|at| rest.ends_with(behind) && rest.is_char_boundary(*at))?,
                 behind if behind.starts_with('"') => quoted_end(rest, behind)?,
                 behind => rest.find(behind)?,
             };
@@ -113,7 +116,8 @@ fn apache_field(text: &str) -> Result<Option<(Token, usize)>, String> {
         return Ok(Some((Token::Percent, 2)));
     }
     // conditions on the status, and the choice of the first or the last request
-    let argument = rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || matches!(letter, '!' | ',' | '<' | '>'));
+    let argument =
+        rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || matches!(letter, '!' | ',' | '<' | '>'));
     let (braces, directive) = match argument.strip_prefix('{') {
         Some(inside) => {
             let end = inside.find('}').ok_or_else(|| format!("`{text}` has no `}}`"))?;
@@ -137,7 +141,10 @@ mod tests {
     #[test]
     fn formats_of_nginx_and_apache_split_lines() {
         let nginx = LineFormat::parse(r#"$remote_addr [$time_local] "$request" ${status} $request_time"#).unwrap();
-        assert_eq!(nginx.names().collect::<Vec<_>>(), ["remote_addr", "time_local", "request", "status", "request_time"]);
+        assert_eq!(
+            nginx.names().collect::<Vec<_>>(),
+            ["remote_addr", "time_local", "request", "status", "request_time"]
+        );
         let line = r#"::1 [10/Oct/2026:13:55:36 +0000] "GET /a b HTTP/1.1" 200 0.012"#;
         assert_eq!(nginx.split(line).unwrap()[2..], ["GET /a b HTTP/1.1", "200", "0.012"]);
         assert_eq!(nginx.split("other"), None);
@@ -152,7 +159,9 @@ mod tests {
 
     #[test]
     fn what_is_no_format_is_refused() {
-        for (wrong, why) in [("$a$b", "without any text"), ("plain", "no fields"), ("%{a", "no `}`"), ("%", "directive")] {
+        for (wrong, why) in
+            [("$a$b", "without any text"), ("plain", "no fields"), ("%{a", "no `}`"), ("%", "directive")]
+        {
             assert!(LineFormat::parse(wrong).unwrap_err().contains(why), "{wrong}");
         }
     }

@@ -11,15 +11,26 @@ pub(super) enum FieldMeaning {
     End(StampForm),
     /// Time of the service, in units of so many nanoseconds, with its precedence: a proxy's time of
     /// its upstream comes before that of the whole call.
-    Duration { unit: Option<u64>, precedence: u8 },
+    Duration {
+        unit: Option<u64>,
+        precedence: u8,
+    },
     /// Time from the arrival at the service to the first byte.
-    FirstByte { unit: Option<u64> },
+    FirstByte {
+        unit: Option<u64>,
+    },
     /// Time from the start stamp to the arrival at the service; several are added.
-    Before { unit: u64 },
+    Before {
+        unit: u64,
+    },
     /// Time from the end of the service's part to the end stamp.
-    After { unit: u64 },
+    After {
+        unit: u64,
+    },
     /// Time from the start stamp to the end of the call.
-    Total { unit: u64 },
+    Total {
+        unit: u64,
+    },
     /// Request line: `GET /path HTTP/1.1`.
     Request,
     Method,

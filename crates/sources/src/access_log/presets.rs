@@ -61,12 +61,8 @@ impl LogPreset {
 
     /// Returns the part of a line that the format is about.
     pub(super) fn trim<'l>(&self, line: &'l str) -> &'l str {
-        let skipped = self.skips_to.and_then(|mark| {
-            let head = line.split('[').next().unwrap_or_default();
-            // `haproxy[123]: ` comes before the stamp in brackets
-            let at = line.find(mark)?;
-            (head.len() < at).then(|| &line[at + mark.len()..])
-        });
-        skipped.unwrap_or(line)
+        // `haproxy[123]: ` comes before the stamp in brackets
+        let skipped = self.skips_to.and_then(|mark| line.split_once(mark));
+        skipped.map_or(line, |(_, rest)| rest)
     }
 }

@@ -86,8 +86,8 @@ pub(crate) fn duration(text: &str, unit: Option<u64>) -> Option<ReadTime> {
     decimal(number, unit)
 }
 
-/// Returns the nanoseconds of a unit.
-pub(crate) fn unit_nanos(name: &str) -> Option<u64> {
+/// Returns the nanoseconds of a unit, such as `ms`.
+pub fn unit_nanos(name: &str) -> Option<u64> {
     Some(match name.to_ascii_lowercase().as_str() {
         "ns" | "nanos" | "nanoseconds" => 1,
         "us" | "µs" | "micros" | "microseconds" => 1_000,
@@ -122,9 +122,8 @@ fn nanos(stamp: Timestamp, resolution: u64) -> Option<ReadTime> {
 
 /// Returns the resolution of a time of day with a fraction of seconds behind a point or a comma.
 fn fraction_resolution(text: &str) -> u64 {
-    let digits = text.split_once(['.', ',']).map_or(0, |(_, fraction)| {
-        fraction.bytes().take_while(u8::is_ascii_digit).count()
-    });
+    let digits =
+        text.split_once(['.', ',']).map_or(0, |(_, fraction)| fraction.bytes().take_while(u8::is_ascii_digit).count());
     10u64.pow(9 - digits.min(9) as u32)
 }
 

@@ -241,9 +241,8 @@ fn response_head(bytes: &[u8]) -> Option<MessageHead> {
 }
 
 fn texts(headers: &[httparse::Header<'_>]) -> Vec<(String, String)> {
-    let text = |header: &httparse::Header<'_>| {
-        (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned())
-    };
+    let text =
+        |header: &httparse::Header<'_>| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned());
     headers.iter().map(text).collect()
 }
 

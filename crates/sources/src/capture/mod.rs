@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::net::SocketAddr;
 
-pub use self::connection::UnreadReason;
 use self::connection::CapturedConnection;
+pub use self::connection::UnreadReason;
 use self::open_call::CaptureTally;
 pub use self::packet::{PacketContent, TcpSegment, parse_packet};
 pub use self::packet_file::{CaptureFileEnd, CapturedPacket, read_packets};
@@ -35,8 +35,6 @@ pub struct CaptureReader {
     connections: HashMap<[SocketAddr; 2], CapturedConnection>,
     tally: CaptureTally,
     report: CaptureReport,
-    /// Stamp of the packet before.
-    last_stamp: u64,
 }
 
 /// Counts of a capture, without those of its calls.
@@ -75,63 +73,64 @@ impl CaptureReader {
             connections: HashMap::new(),
             tally: CaptureTally { max_body, ..CaptureTally::default() },
             report: CaptureReport::default(),
-            last_stamp: 0,
         }
     }
 
-    /// Reads a capture to its end, and gives each call once it is complete. The error says why the
+    /// Reads a capture to its end, and gives each call once it is complete, with the address of its
+    /// service, the stamp of the first packet, and the resolution of stamps. The error says why the
     /// file is no capture.
-    pub fn read(&mut self, input: impl Read, mut each: impl FnMut(u64, TimedCall)) -> Result<CaptureFileEnd, String> {
+    pub fn read(
+        &mut self,
+        input: impl Read,
+        mut each: impl FnMut(TimedCall, SocketAddr, u64, u64),
+    ) -> Result<CaptureFileEnd, String> {
         read_packets(input, |packet| {
-            self.packet(&packet);
-            self.take(&mut each);
+            let service = self.packet(&packet);
+            let first = self.report.first_stamp.unwrap_or(0);
+            if let Some(service) = service {
+                for call in self.tally.finished.drain(..) {
+                    each(call, service, first, packet.resolution);
+                }
+            }
         })
     }
 
     /// Ends the reading, and returns what was counted.
-    pub fn finish(mut self, mut each: impl FnMut(u64, TimedCall)) -> CaptureReport {
+    pub fn finish(mut self) -> CaptureReport {
         let mut connections = std::mem::take(&mut self.connections);
         for connection in connections.values_mut() {
             self.end(connection);
         }
-        self.take(&mut each);
         self.report.lost = self.tally.lost;
         self.report
     }
 
-    fn take(&mut self, each: &mut impl FnMut(u64, TimedCall)) {
-        let first = self.report.first_stamp.unwrap_or(0);
-        for call in self.tally.finished.drain(..) {
-            each(first, call);
-        }
-    }
-
-    /// Takes a packet.
-    fn packet(&mut self, packet: &CapturedPacket<'_>) {
+    /// Takes a packet. Returns the service of its connection, if that is known.
+    fn packet(&mut self, packet: &CapturedPacket<'_>) -> Option<SocketAddr> {
         self.report.packets += 1;
         self.report.cut_packets += u64::from(packet.is_cut);
         let Some(stamp) = packet.stamp else {
             self.report.unstamped += 1;
-            return;
+            return None;
         };
         // packets of several processors may be a little out of order
         let first = *self.report.first_stamp.get_or_insert(stamp);
         let stamp = stamp.max(first);
-        self.last_stamp = stamp;
         match parse_packet(packet.link, packet.data) {
-            PacketContent::Tcp(segment) => self.segment(stamp, &segment),
+            PacketContent::Tcp(segment) => return self.segment(stamp, &segment),
             PacketContent::Fragment => self.report.fragments += 1,
             PacketContent::UnknownLink => self.report.unknown_links += 1,
             PacketContent::Other => {}
         }
+        None
     }
 
-    fn segment(&mut self, stamp: u64, segment: &TcpSegment<'_>) {
+    fn segment(&mut self, stamp: u64, segment: &TcpSegment<'_>) -> Option<SocketAddr> {
         let mut key = [segment.from, segment.to];
         key.sort_unstable();
         let known = self.connections.get(&key);
         if known.is_none() && segment.payload.is_empty() && !segment.syn {
-            return;
+            return None;
         }
         if known.is_some_and(|connection| connection.is_reopened_by(segment))
             && let Some(mut old) = self.connections.remove(&key)
@@ -142,24 +141,23 @@ impl CaptureReader {
             self.forget_oldest();
         }
         let connection = self.connections.entry(key).or_insert_with(|| CapturedConnection::new(segment));
-        let before = self.tally.finished.len();
         connection.segment(stamp, segment, &self.services, &mut self.tally);
-        self.count_calls(connection_service(&self.connections, &key), before);
+        let service = connection.service();
+        self.count_calls(service);
+        service
     }
 
     /// Ends a connection of which no more packets come.
     fn end(&mut self, connection: &mut CapturedConnection) {
-        let before = self.tally.finished.len();
         self.report.unfinished += connection.finish(&self.services, &mut self.tally);
         if let Some(reason) = connection.unread() {
             *self.report.unread.entry(reason).or_default() += 1;
         }
         self.report.unknown_connections += u64::from(connection.is_unknown() && connection.has_data());
-        self.count_calls(connection.service(), before);
     }
 
-    fn count_calls(&mut self, service: Option<SocketAddr>, before: usize) {
-        let count = (self.tally.finished.len() - before) as u64;
+    fn count_calls(&mut self, service: Option<SocketAddr>) {
+        let count = self.tally.finished.len() as u64;
         if let Some(service) = service.filter(|_| count > 0) {
             *self.report.services.entry(service).or_default() += count;
         }
@@ -177,13 +175,6 @@ impl CaptureReader {
             }
         }
     }
-}
-
-fn connection_service(
-    connections: &HashMap<[SocketAddr; 2], CapturedConnection>,
-    key: &[SocketAddr; 2],
-) -> Option<SocketAddr> {
-    connections.get(key).and_then(CapturedConnection::service)
 }
 
 /// Connections that are followed at once.

@@ -44,7 +44,11 @@ struct OpenResponse {
 
 impl CaptureTally {
     fn body(&self) -> TimedBody {
-        if self.max_body.is_some() && self.body_bytes < MAX_BODY_BYTES { TimedBody::kept() } else { TimedBody::default() }
+        if self.max_body.is_some() && self.body_bytes < MAX_BODY_BYTES {
+            TimedBody::kept()
+        } else {
+            TimedBody::default()
+        }
     }
 
     fn push(&mut self, body: &mut TimedBody, bytes: &[u8]) {

@@ -3,7 +3,6 @@
 use std::io::Read;
 
 use pcap_parser::pcapng::Block;
-use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 
 /// A captured packet.
@@ -17,6 +16,8 @@ pub struct CapturedPacket<'p> {
     pub data: &'p [u8],
     /// True if the capture kept a part of the packet only.
     pub is_cut: bool,
+    /// Resolution of the stamp in nanoseconds.
+    pub resolution: u64,
 }
 
 /// The end of a capture file.
@@ -108,14 +109,14 @@ impl FileState {
             }
             PcapBlockOwned::Legacy(packet) => {
                 let Some(interface) = self.interfaces.first() else { return };
-                let stamp = u64::from(packet.ts_sec)
-                    .saturating_mul(interface.units)
-                    .saturating_add(u64::from(packet.ts_usec));
+                let stamp =
+                    u64::from(packet.ts_sec).saturating_mul(interface.units).saturating_add(u64::from(packet.ts_usec));
                 each(CapturedPacket {
                     stamp: interface.nanos(stamp),
                     link: interface.link,
                     data: packet.data,
                     is_cut: packet.caplen < packet.origlen,
+                    resolution: self.resolution,
                 });
             }
             PcapBlockOwned::NG(Block::SectionHeader(_)) => self.interfaces.clear(),
@@ -133,12 +134,19 @@ impl FileState {
                     link: interface.link,
                     data: &packet.data[..length],
                     is_cut: packet.caplen < packet.origlen,
+                    resolution: self.resolution,
                 });
             }
             PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
                 let Some(interface) = self.interfaces.first() else { return };
                 let is_cut = packet.data.len() < packet.origlen as usize;
-                each(CapturedPacket { stamp: None, link: interface.link, data: packet.data, is_cut });
+                each(CapturedPacket {
+                    stamp: None,
+                    link: interface.link,
+                    data: packet.data,
+                    is_cut,
+                    resolution: self.resolution,
+                });
             }
             PcapBlockOwned::NG(_) => {}
         }

@@ -96,11 +96,6 @@ impl TcpReassembly {
         pieces
     }
 
-    /// Returns the number of bytes that wait for missing ones.
-    pub(super) fn waiting_bytes(&self) -> usize {
-        self.early_bytes
-    }
-
     fn add(&mut self, offset: u64, stamp: u64, payload: &[u8]) {
         let known = self.position.saturating_sub(offset);
         if known >= payload.len() as u64 {

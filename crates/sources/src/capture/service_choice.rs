@@ -45,8 +45,8 @@ impl ServiceChoice {
 
     fn names(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        self.wanted.iter().any(|(host, port)| {
-            *port == address.port() && host.is_none_or(|host| host.to_canonical() == ip)
-        })
+        self.wanted
+            .iter()
+            .any(|(host, port)| *port == address.port() && host.is_none_or(|host| host.to_canonical() == ip))
     }
 }

@@ -13,7 +13,8 @@ use super::timed_call::TimedCall;
 /// The calls of a log on their way to a tape.
 pub struct CallLog {
     options: TapeOptions,
-    origin: LogOrigin,
+    /// What the form of the times says; `None` before the first call.
+    origin: Option<LogOrigin>,
     order: ArrivalOrder,
     stamps: ResolutionMeter,
     durations: ResolutionMeter,
@@ -46,7 +47,7 @@ impl CallLog {
     pub fn new(options: TapeOptions) -> Self {
         Self {
             options,
-            origin: LogOrigin { stamp_resolution: 1, duration_resolution: 1 },
+            origin: None,
             order: ArrivalOrder::default(),
             stamps: ResolutionMeter::default(),
             durations: ResolutionMeter::default(),
@@ -61,17 +62,30 @@ impl CallLog {
         }
     }
 
-    /// Returns the head of the tape, until it is written.
-    pub fn options(&mut self) -> &mut TapeOptions {
-        &mut self.options
+    /// Names the kind of the source, before the first call.
+    pub fn set_kind(&mut self, kind: String) {
+        self.options.head.source.get_or_insert_default().kind = kind;
     }
 
-    /// Notes what the form of the next calls says about their times.
+    /// Removes what was written of the tape, as nothing is to be made of the source.
+    pub fn discard(self) {
+        if let Some(tape) = self.tape {
+            tape.discard();
+        }
+    }
+
+    /// Notes what the form of the next call says about its times. The finest form counts, as some
+    /// programs leave out zeros at the end of a fraction.
     pub fn set_origin(&mut self, origin: LogOrigin) {
-        self.origin = LogOrigin {
-            stamp_resolution: self.origin.stamp_resolution.max(origin.stamp_resolution),
-            duration_resolution: self.origin.duration_resolution.max(origin.duration_resolution),
-        };
+        let known = self.origin.unwrap_or(origin);
+        self.origin = Some(LogOrigin {
+            stamp_resolution: known.stamp_resolution.min(origin.stamp_resolution),
+            duration_resolution: known.duration_resolution.min(origin.duration_resolution),
+        });
+    }
+
+    fn stamp_resolution(&self) -> u64 {
+        self.origin.map_or(1, |origin| origin.stamp_resolution)
     }
 
     /// Adds a call whose stamp in the source is `stamp`, and whose duration there is `duration`, both
@@ -80,7 +94,7 @@ impl CallLog {
         self.count += 1;
         self.stamps.add(stamp);
         self.durations.add(duration);
-        if self.origin.stamp_resolution < SPREAD_RESOLUTION_NANOS {
+        if self.stamp_resolution() < SPREAD_RESOLUTION_NANOS {
             self.push(call);
             return;
         }
@@ -92,7 +106,7 @@ impl CallLog {
     }
 
     /// Ends the log, and its tape. `None` if there was no call.
-    pub fn finish(mut self) -> io::Result<Option<(WrittenTape, LeftOut)>> {
+    pub fn finish(mut self) -> io::Result<Option<WrittenTape>> {
         self.spread();
         while let Some(call) = self.order.pop() {
             self.write(call);
@@ -101,15 +115,13 @@ impl CallLog {
             return Err(error);
         }
         let Some(tape) = self.tape else { return Ok(None) };
-        let written = tape.finish(0)?;
-        self.left_out.add_count("calls that began long before those at the begin of the file", written.too_early);
-        Ok(Some((written, self.left_out)))
+        tape.finish(0).map(Some)
     }
 
     /// Spreads the calls of one coarse stamp over its unit, in their order.
     fn spread(&mut self) {
         let calls = mem::take(&mut self.same_stamp);
-        let unit = self.origin.stamp_resolution;
+        let unit = self.stamp_resolution();
         // whole seconds are rounded down
         let step = unit / (calls.len() as u64).max(1);
         for (number, mut call) in (0u64..).zip(calls) {
@@ -148,10 +160,14 @@ impl CallLog {
     fn create(&mut self, start: u64) -> io::Result<TapeFile> {
         let mut options = mem::take(&mut self.options);
         let source = options.head.source.get_or_insert_default();
-        source.stamp_resolution = self.stamps.resolution(self.origin.stamp_resolution);
-        source.duration_resolution = self.durations.resolution(self.origin.duration_resolution);
+        if let Some(origin) = self.origin {
+            source.stamp_resolution = self.stamps.resolution(origin.stamp_resolution);
+            source.duration_resolution = self.durations.resolution(origin.duration_resolution);
+        }
         source.sampled = self.sampled;
         source.path_templates = self.has_path_templates;
+        // a sample is not all of the traffic
+        options.head.exclusive &= self.sampled.is_none();
         TapeFile::create(options, start)
     }
 }

@@ -13,3 +13,4 @@ pub use self::left_out::LeftOut;
 pub use self::resolution::ResolutionMeter;
 pub use self::tape_file::{TapeFile, TapeOptions, WrittenTape};
 pub use self::timed_call::{TimedBody, TimedCall};
+pub use crate::access_log::values::unit_nanos;
