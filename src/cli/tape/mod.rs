@@ -14,7 +14,7 @@ use super::{Exit, Failure, print_note, profile_file};
 use standin_sources::access_log::{FieldRole, LogOptions, LogReader};
 use standin_sources::capture::{CaptureReader, CaptureReport, ServiceChoice};
 use standin_sources::spans::{SpanFormat, SpanOptions, SpanServices};
-use standin_sources::timing::{CallLog, LeftOut, TapeFile, TapeOptions, TimedCall, WrittenTape, unit_nanos};
+use standin_sources::timing::{CallLog, LeftOut, TapeFile, TapeOptions, TimedCall, unit_nanos};
 use standin_tape::{RedactionRules, TapeHead, TapeSource};
 use standin_text::list;
 

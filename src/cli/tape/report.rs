@@ -26,7 +26,7 @@ impl TapeReport {
     pub(super) fn print(&self) -> Result<(), Failure> {
         let path = self.written.path.display();
         let unreadable = |error| Failure::broken(format!("cannot read `{path}`: {error}"));
-        let mut latencies = Histogram::<u64>::new(3).expect("three digits are fine");
+        let mut latencies = Histogram::<u64>::new_with_max(MAX_LATENCY_NANOS, 3).expect("three digits are fine");
         let mut reader = TapeReader::open(&self.written.path)
             .map_err(|error| Failure::broken(format!("cannot read `{path}`: {error}")))?;
         let mut targets = BTreeSet::new();
@@ -34,7 +34,7 @@ impl TapeReport {
             let exchange = exchange.map_err(unreadable)?;
             let times = &exchange.times;
             if let (None, Some(sent), Some(end)) = (&exchange.failure, times.sent, times.last_byte) {
-                latencies.saturating_record(end - sent);
+                latencies.saturating_record(end.saturating_sub(sent));
             }
             let path = exchange.request.url.split('?').next().unwrap_or_default().to_owned();
             if targets.len() < MAX_TARGETS {
@@ -117,5 +117,7 @@ pub(super) fn count_capture(counts: &CaptureReport, left_out: &mut LeftOut) {
 
 /// Reason of calls that began before the tape.
 pub(super) const TOO_EARLY: &str = "calls that began long before those at the begin of the file";
+/// Longest time of the histogram, a day; longer ones count as a day.
+const MAX_LATENCY_NANOS: u64 = 86_400_000_000_000;
 /// Distinct methods and paths by which operations are counted.
 const MAX_TARGETS: usize = 100_000;

@@ -51,6 +51,9 @@ pub fn read_packets(input: impl Read, mut each: impl FnMut(CapturedPacket<'_>)) 
                 }
                 if reader.data().len() == before {
                     let is_end = reader.reader_exhausted();
+                    if is_end && before == 0 {
+                        break;
+                    }
                     if is_end || !reader.grow(MAX_BLOCK_BYTES) {
                         let why = if is_end { "its last packet is cut off" } else { "a block is too long" };
                         return Ok(state.end(Some(why)));
