@@ -15,8 +15,8 @@ use standin_learn::import::{
 };
 use standin_model::station::{Capacity, Queue};
 
-/// Make a performance profile of what you have: JMeter, k6, Locust, HAR, Prometheus, OpenTelemetry,
-/// CSV
+/// Make a performance profile of what you have: JMeter, k6, Gatling, Locust, vegeta, hey, wrk2, HAR,
+/// Prometheus, OpenTelemetry, CSV
 ///
 /// Takes latencies as demands of a service that is `unlimited`: nothing in such data says how calls
 /// queue. The report says at which load they were measured, what was assumed and what was left out.
@@ -211,7 +211,11 @@ fn mapping(text: &str) -> Result<(String, String), String> {
 
 const EXAMPLES: &str = "\
 Examples:
-  standin import results.jtl --to stubs/inventory            JMeter's results (CSV)
+  standin import results.jtl --to stubs/inventory            JMeter's results (CSV or XML)
+  standin import simulation.log --map \"Home=GET /\"          Gatling's log (text, before 3.13)
+  vegeta encode results.bin > results.json; standin import results.json
+  hey -o csv URL > hey.csv; standin import hey.csv --map \"hey=GET /items/{id}\"
+  wrk -L -R 500 URL > wrk2.txt; standin import wrk2.txt       a distribution only
   standin import locust_stats.csv --to stubs/inventory       Locust's statistics
   k6 run --out json=points.json script.js; standin import points.json
   curl -s http://inventory:9000/metrics > scrape.txt; standin import scrape.txt --by method,uri

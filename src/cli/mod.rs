@@ -28,6 +28,7 @@ mod shell;
 mod signals;
 mod span_args;
 mod stubs;
+mod tape;
 mod target_args;
 mod tls_args;
 mod wiremock;
@@ -72,6 +73,7 @@ enum Command {
     Fit(fit::FitArgs),
     Import(Box<import::ImportArgs>),
     Stubs(stubs::StubsArgs),
+    Tape(tape::TapeArgs),
     Export(export::ExportArgs),
     Replay(Box<replay::ReplayArgs>),
     Gap(Box<gap::GapCommand>),
@@ -117,6 +119,7 @@ impl Command {
             Self::Fit(fit) => fit.run(),
             Self::Import(import) => import.run(),
             Self::Stubs(stubs) => stubs.run(),
+            Self::Tape(tape) => tape.run(),
             Self::Export(export) => export.run(),
             Self::Replay(replay) => replay.run(),
             Self::Gap(gap) => gap.run(),

@@ -213,6 +213,7 @@ fn head(target: &TargetUrl, limits: &UpstreamLimits, tape: &TapeConfig) -> TapeH
             connections: limits.connections,
         },
         overhead: tape.overhead,
+        source: None,
         notes: tape.notes.clone(),
     }
 }

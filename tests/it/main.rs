@@ -33,6 +33,7 @@ mod serve; // the README's examples, and what stubs answer
 mod sources; // descriptions and recordings of other tools, as stubs
 mod spans; // OpenTelemetry spans, as a collector receives them
 mod support; // a server on a free port, and raw sockets
+mod tape; // captures, logs and spans of others, as tapes
 mod templates; // answers that are made for each call
 mod webhooks; // requests that stubs send after their answers
 mod wiremock_admin; // what clients of WireMock read from the admin API

@@ -114,11 +114,11 @@ fn exchange(call: &SourceCall, number: u64, redactor: &mut Redactor, bodies: &mu
     }
 }
 
-fn lower_case(headers: &[(String, String)]) -> Vec<String> {
+pub(crate) fn lower_case(headers: &[(String, String)]) -> Vec<String> {
     headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect()
 }
 
-fn plain<'m>(names: &'m [String], headers: &'m [(String, String)], body: &'m [u8]) -> PlainMessage<'m> {
+pub(crate) fn plain<'m>(names: &'m [String], headers: &'m [(String, String)], body: &'m [u8]) -> PlainMessage<'m> {
     let values = headers.iter().map(|(_, value)| Cow::Borrowed(value.as_str()));
     PlainMessage { headers: names.iter().map(String::as_str).zip(values).collect(), body }
 }

@@ -65,9 +65,35 @@ pub struct TapeHead {
     /// Time that the recorder adds to a request, measured against a loopback service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overhead: Option<RecorderOverhead>,
+    /// Source of a tape that no recorder wrote, such as an access log; `None` if a recorder did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<TapeSource>,
     /// Further notes by name, such as the steps of a ramp.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub notes: Map<String, Value>,
+}
+
+/// The source of a tape that no recorder wrote, and what it lacks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TapeSource {
+    /// Kind of the source: `packet capture`, `access log (nginx)`, `spans (Zipkin)`.
+    pub kind: String,
+    /// Names of the files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Resolution of the time stamps in nanoseconds; 0 if unknown.
+    #[serde(default)]
+    pub stamp_resolution: u64,
+    /// Resolution of the durations in nanoseconds; 0 if unknown.
+    #[serde(default)]
+    pub duration_resolution: u64,
+    /// Share of the calls that the source has, 0 to 1, if it says that it is a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<f64>,
+    /// True if some URLs are path templates, such as `/items/{id}`, for lack of paths.
+    #[serde(default)]
+    pub path_templates: bool,
 }
 
 /// The limits of a recorder; `None` is unlimited.

@@ -69,7 +69,7 @@ impl Fitted {
             service: service.to_owned(),
             discipline: station.discipline,
             workers,
-            accepted: explanation.accepted(&tables),
+            accepted: rules::widened(explanation.accepted(&tables), workers, &explanation.findings),
             curve: explanation.curve,
             cores,
             outside: time::from_nanos(station.outside),

@@ -8,10 +8,13 @@
 mod buckets;
 mod collect;
 mod detect;
+mod gatling;
 mod har;
+mod hey;
 mod histogram;
 mod import_error;
 mod jmeter;
+mod jmeter_xml;
 mod k6;
 mod measured_load;
 mod measurements;
@@ -25,6 +28,8 @@ mod series;
 mod table;
 mod table_header;
 mod units;
+mod vegeta;
+mod wrk2;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
@@ -50,6 +55,18 @@ pub enum ImportFormat {
     Table,
     /// JMeter's results as CSV (`.jtl`).
     Jmeter,
+    /// JMeter's results as XML (`.jtl`).
+    JmeterXml,
+    /// Gatling's `simulation.log`, text.
+    Gatling,
+    /// vegeta's results as JSON lines.
+    Vegeta,
+    /// vegeta's results as CSV.
+    VegetaCsv,
+    /// hey's rows (`-o csv`).
+    Hey,
+    /// Percentiles of HdrHistogram, as wrk2 prints them.
+    Wrk2,
     /// k6's data points (`--out json`).
     K6,
     /// k6's summary (`--summary-export`, `handleSummary`).
@@ -84,6 +101,12 @@ impl ImportFormat {
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("csv", Self::Table),
         ("jmeter", Self::Jmeter),
+        ("jmeter-xml", Self::JmeterXml),
+        ("gatling", Self::Gatling),
+        ("vegeta", Self::Vegeta),
+        ("vegeta-csv", Self::VegetaCsv),
+        ("hey", Self::Hey),
+        ("wrk2", Self::Wrk2),
         ("k6", Self::K6),
         ("k6-summary", Self::K6Summary),
         ("har", Self::Har),
@@ -101,6 +124,11 @@ impl ImportFormat {
         match self {
             Self::Table => "a table of percentiles",
             Self::Jmeter => "JMeter's results",
+            Self::JmeterXml => "JMeter's results (XML)",
+            Self::Gatling => "Gatling's log",
+            Self::Vegeta | Self::VegetaCsv => "vegeta's results",
+            Self::Hey => "hey's results",
+            Self::Wrk2 => "percentiles of HdrHistogram",
             Self::K6 => "k6's data points",
             Self::K6Summary => "k6's summary",
             Self::Har => "a HAR",
@@ -136,6 +164,12 @@ fn read_plain(mut input: impl BufRead, options: &ImportOptions) -> Result<Collec
     match format {
         ImportFormat::Table => table::read(input, options, &mut read)?,
         ImportFormat::Jmeter => jmeter::read(input, &mut read)?,
+        ImportFormat::JmeterXml => jmeter_xml::read(input, &mut read)?,
+        ImportFormat::Gatling => gatling::read(input, &mut read)?,
+        ImportFormat::Vegeta => vegeta::read_json(input, &mut read)?,
+        ImportFormat::VegetaCsv => vegeta::read_csv(input, &mut read)?,
+        ImportFormat::Hey => hey::read(input, options, &mut read)?,
+        ImportFormat::Wrk2 => wrk2::read(input, options, &mut read)?,
         ImportFormat::K6 => k6::read(input, options, &mut read)?,
         ImportFormat::K6Summary => k6::read_summary(input, options, &mut read)?,
         ImportFormat::Har => har::read(input, &mut read)?,

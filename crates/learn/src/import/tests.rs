@@ -220,3 +220,62 @@ fn gzipped_files_are_read_and_several_files_are_one() {
     assert_eq!(names(&both), ["/orders", "GET /items/{id}", "/items/{id}"]);
     assert_eq!(both.valid.samples, Some(500));
 }
+
+#[test]
+fn gatling_log() {
+    let map = [("Home".to_owned(), "GET /".to_owned())].into();
+    let imported = import("simulation.log", &ImportOptions { map, ..ImportOptions::default() });
+    assert_eq!(names(&imported), ["GET /", "GET /items/{id}"]);
+    assert_eq!(ms(&imported, "GET /", 50.0), 40.0);
+    let text = imported.to_string();
+    assert!(text.contains("1 failed requests whose status the log does not have (the first: j.n.Conn"), "{text}");
+    let binary = import_with(b"\0\0\0\x063.13.1", &ImportOptions::default()).expect_err("binary");
+    assert!(binary[0].contains("from version 3.13 on"), "{binary:?}");
+}
+
+#[test]
+fn vegeta_results_in_both_forms() {
+    for (name, operations) in [("vegeta.json", "GET /items/{id}"), ("vegeta.csv", "GET /items/{id}")] {
+        let imported = import(name, &ImportOptions::default());
+        assert_eq!(names(&imported), [operations], "{name}");
+        assert_eq!([0.0, 50.0, 100.0].map(|p| ms(&imported, operations, p)), [10.0, 20.0, 30.0], "{name}");
+        assert_eq!(imported.valid.samples, Some(3), "{name}");
+    }
+    let without = import("vegeta.json", &ImportOptions::default()).to_string();
+    assert!(without.contains("1 calls without an answer"), "{without}");
+    let report = import_with(br#"{"latencies":{"mean":1,"50th":1}}"#, &ImportOptions::default()).expect_err("a report");
+    assert!(report[0].contains("vegeta encode"), "{report:?}");
+}
+
+#[test]
+fn hey_and_wrk2_have_no_urls() {
+    for (name, label, p50) in [("hey.csv", "hey", None), ("wrk2.txt", "wrk2", Some(1.09))] {
+        let imported = import(name, &ImportOptions::default());
+        assert!(imported.operations.is_empty() && imported.default.is_some(), "{name}");
+        assert!(imported.to_string().contains(&format!("--map \"{label}=GET /path\"")), "{imported}");
+        let map = [(label.to_owned(), "GET /items/{id}".to_owned())].into();
+        let imported = import(name, &ImportOptions { map, ..ImportOptions::default() });
+        assert_eq!(names(&imported), ["GET /items/{id}"], "{name}");
+        if let Some(p50) = p50 {
+            assert_eq!(ms(&imported, "GET /items/{id}", 50.0), p50);
+            assert_eq!((imported.valid.samples, imported.valid.per_second), (Some(60_000), Some(2000.1)));
+            assert!(imported.to_string().contains("a distribution only"), "{imported}");
+        }
+    }
+}
+
+#[test]
+fn jmeter_results_as_xml() {
+    let imported = import("results.xml", &ImportOptions::default());
+    assert_eq!(names(&imported), ["GET /items/{id}", "POST /orders"]);
+    assert_eq!(ms(&imported, "POST /orders", 50.0), 90.0);
+    assert_eq!(ms(&imported, "GET /items/{id}", 0.0), 38.0);
+    let text = imported.to_string();
+    for left_out in [
+        "1 samples inside others, whose time the outer ones have (the first: Order-0)",
+        "1 transactions and samples that are not of HTTP (the first: Buy)",
+        "1 samples without an answer's status",
+    ] {
+        assert!(text.contains(left_out), "{left_out}: {text}");
+    }
+}

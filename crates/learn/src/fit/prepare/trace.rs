@@ -8,7 +8,7 @@ use std::time::Duration;
 use standin_model::stats::median;
 use standin_tape::exchange::{Exchange, ExchangeTimes, FailureReason};
 use standin_tape::operations::OperationTree;
-use standin_tape::{RecordingLimits, TapeCondition, TapeHead};
+use standin_tape::{RecordingLimits, TapeCondition, TapeHead, TapeSource};
 
 /// A call as fitting reads it. Times are in nanoseconds since the tape's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Trace {
     /// Median transfer rate of long responses in bytes a second, by operation; `None` where
     /// responses are short or mostly arrive at once.
     pub transfer: Vec<Option<f64>>,
+    /// Source of the tape, if no recorder wrote it.
+    pub source: Option<TapeSource>,
 }
 
 /// Times of a call that are needed only while its tape is read, in nanoseconds since the tape's
@@ -79,7 +81,13 @@ impl Trace {
         exchanges: impl IntoIterator<Item = E>,
     ) -> Self {
         let round_trip = head.overhead.map_or(0, |overhead| overhead.round_trip);
-        let mut trace = Self { exclusive: head.exclusive, limits: head.limits.clone(), round_trip, ..Self::default() };
+        let mut trace = Self {
+            exclusive: head.exclusive,
+            limits: head.limits.clone(),
+            round_trip,
+            source: head.source.clone(),
+            ..Self::default()
+        };
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut transfers: Vec<Vec<(u64, u64)>> = Vec::new();
         let mut recorder_times = Vec::new();
@@ -122,14 +130,21 @@ impl Trace {
                 call.finish = recorder_time.first_byte;
             }
         }
-        trace.contradictory += trace.count_too_short();
-        trace.separate_mistimed(&recorder_times);
+        if !trace.is_rounded() {
+            trace.contradictory += trace.count_too_short();
+            trace.separate_mistimed(&recorder_times);
+        }
         trace
     }
 
     /// Returns the shortest time that the recorder can measure, in nanoseconds.
     pub(crate) fn shortest(&self) -> u64 {
         if self.round_trip > 0 { self.round_trip } else { DEFAULT_ROUND_TRIP_NANOS }
+    }
+
+    /// Returns true if times are rounded so far that short calls have none.
+    fn is_rounded(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.duration_resolution > self.shortest())
     }
 
     /// Returns the number of calls that are shorter than the recorder's round trip, of operations
@@ -284,6 +299,18 @@ mod tests {
             trace.calls[1],
             Observation { operation: 0, arrival: 15, finish: 30, status: 200, bytes: Some(0), in_flight: 1 }
         );
+    }
+
+    #[test]
+    fn calls_without_a_time_count_where_times_are_rounded() {
+        let exchanges: Vec<_> =
+            (1..=100).map(|k| exchange("/a", k * 10_000_000, k * 10_000_000 + k % 20 / 19)).collect();
+        let source = TapeSource { duration_resolution: 1_000_000, ..TapeSource::default() };
+        let rounded = TapeHead { source: Some(source), ..TapeHead::default() };
+        let trace = Trace::new(&rounded, &learned(&exchanges), &exchanges);
+        assert_eq!((trace.calls.len(), trace.too_fast, trace.contradictory), (100, 0, 0));
+        let trace = Trace::new(&TapeHead::default(), &learned(&exchanges), &exchanges);
+        assert_eq!(trace.too_fast, 100);
     }
 
     #[test]

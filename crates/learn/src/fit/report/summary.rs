@@ -159,7 +159,11 @@ impl Fitted {
                     "record longer, so that rare operations have calls enough and a prediction can be checked"
                 }
                 Finding::NotExclusive => "record with the service to yourself",
-                Finding::Lost { .. } => "record to a faster disk",
+                Finding::Lost { .. } => "record to a faster disk, or capture with a larger buffer (`tcpdump -B`)",
+                Finding::CoarseTimes { .. } => {
+                    "use a source with finer times: a packet capture (`standin tape from`), or `standin record`"
+                }
+                Finding::SampledCalls { .. } => "use a source with all calls: trace all of them for a while, or record",
                 Finding::PopulationMismatch { .. } => "record again: the tape does not hold what the recorder counted",
                 Finding::Drifted { .. } => {
                     "fit the parts before and after the change separately, as described above, or record again"

@@ -36,6 +36,8 @@ impl fmt::Display for Finding {
             | Self::PopulationMismatch { .. }
             | Self::Mistimed { .. }
             | Self::TooFast { .. }
+            | Self::CoarseTimes { .. }
+            | Self::SampledCalls { .. }
             | Self::Lost { .. } => self.write_recorder(out),
             Self::Failures { .. } | Self::Rejected { .. } | Self::WarmUp { .. } => self.write_left_out(out),
             Self::Drifted { demand, middle, is_refused } => write_drift(out, *demand, *middle, *is_refused),
@@ -217,8 +219,24 @@ impl Finding {
                  measure, so their demands are mostly the recorder's",
                 short_duration(*round_trip)
             ),
+            Self::CoarseTimes { stamps, durations, median } => write!(
+                out,
+                "the times of the source are rounded (stamps to {}, durations to {}; half of the calls take less than {}): \
+                 percentiles may be off by as much, which calls overlapped is partly unknown, and so is the number of workers",
+                short_duration(*stamps),
+                short_duration(*durations),
+                short_duration(*median)
+            ),
+            Self::SampledCalls { share } => write!(
+                out,
+                "the source holds {} of the calls: rates and populations are too low, and the number of workers cannot be known",
+                percent(*share)
+            ),
             Self::Lost { calls } => {
-                write!(out, "the tape lacks {calls} calls, so populations are too low; record to a faster disk")
+                write!(
+                    out,
+                    "the tape lacks {calls} calls, so populations are too low; record to a faster disk, or capture with a larger buffer"
+                )
             }
             _ => Ok(()),
         }

@@ -121,6 +121,20 @@ pub enum Finding {
         /// Number of calls that it concerns.
         calls: u64,
     },
+    /// The times of the tape are rounded to a unit that is not small beside the latencies.
+    CoarseTimes {
+        /// Unit of the time stamps.
+        stamps: Duration,
+        /// Unit of the durations.
+        durations: Duration,
+        /// Median latency.
+        median: Duration,
+    },
+    /// The tape is a sample of the calls.
+    SampledCalls {
+        /// Share of the calls that are on the tape.
+        share: f64,
+    },
     /// Calls were rejected, and neither a full queue nor a rate explains when.
     Rejected {
         /// Status of their responses.
@@ -203,7 +217,8 @@ impl Finding {
 
     /// Returns true if several numbers of workers explain the tape.
     pub(crate) fn leaves_workers_open(&self) -> bool {
-        matches!(self, Self::Ambiguous { .. }) || self.leaves_a_wide_range()
+        matches!(self, Self::Ambiguous { .. } | Self::CoarseTimes { .. } | Self::SampledCalls { .. })
+            || self.leaves_a_wide_range()
     }
 
     fn leaves_a_wide_range(&self) -> bool {
@@ -222,7 +237,12 @@ impl Finding {
         self.is_unexplained()
             || matches!(
                 self,
-                Self::NotExclusive | Self::PopulationMismatch { .. } | Self::Lost { .. } | Self::Drifted { .. }
+                Self::NotExclusive
+                    | Self::PopulationMismatch { .. }
+                    | Self::Lost { .. }
+                    | Self::Drifted { .. }
+                    | Self::CoarseTimes { .. }
+                    | Self::SampledCalls { .. }
             )
     }
 
@@ -238,6 +258,8 @@ impl Finding {
                     | Self::NotExclusive
                     | Self::PoolHardlyUsed { .. }
                     | Self::Drifted { .. }
+                    | Self::CoarseTimes { .. }
+                    | Self::SampledCalls { .. }
             )
     }
 }

@@ -22,6 +22,7 @@ use crate::fit::search::single_station::{SingleStationFit, station_of_lower_load
 use crate::fit::search::tandem_queue::TandemFit;
 use crate::fit::station_model::QueueDiscipline;
 use crate::fit::time;
+use standin_model::stats::median;
 
 /// Returns the findings about a single station and its validation.
 pub(crate) fn for_single_station(
@@ -229,6 +230,7 @@ pub(crate) fn for_tapes(traces: &[Trace], valid: &ValidRange, excluded: Excluded
         findings.push(Finding::PopulationMismatch { difference });
     }
     findings.extend(for_impossible_times(traces));
+    findings.extend(for_sources(traces));
     let lost = traces.iter().map(|trace| trace.lost).sum();
     let failed = traces.iter().map(|trace| trace.failed).sum();
     let counts = [
@@ -261,6 +263,41 @@ fn for_impossible_times(traces: &[Trace]) -> Vec<Finding> {
     mistimed.into_iter().chain(too_fast).collect()
 }
 
+/// Returns the findings about tapes that no recorder wrote: rounded times, and samples.
+fn for_sources(traces: &[Trace]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let sources = || traces.iter().filter_map(|trace| trace.source.as_ref());
+    let stamps = sources().map(|source| source.stamp_resolution).max().unwrap_or(0);
+    let durations = sources().map(|source| source.duration_resolution).max().unwrap_or(0);
+    let calls = traces.iter().flat_map(|trace| &trace.calls);
+    let mut latencies: Vec<f64> = calls.map(|call| call.finish.saturating_sub(call.arrival) as f64).collect();
+    if !latencies.is_empty() && stamps.max(durations) > 0 {
+        let median = median(&mut latencies);
+        if stamps.max(durations) as f64 > median * MAX_ROUNDED_SHARE {
+            let [stamps, durations] = [stamps, durations].map(Duration::from_nanos);
+            findings.push(Finding::CoarseTimes { stamps, durations, median: time::from_nanos(median) });
+        }
+    }
+    let share = sources().filter_map(|source| source.sampled).min_by(f64::total_cmp);
+    findings.extend(share.map(|share| Finding::SampledCalls { share }));
+    findings
+}
+
+/// Widens a range of workers by what rounded times leave open: their unit may be a part of every
+/// demand, or no part of it.
+pub(crate) fn widened(accepted: Option<(u32, u32)>, workers: Option<u32>, findings: &[Finding]) -> Option<(u32, u32)> {
+    let share = findings.iter().find_map(|finding| match finding {
+        Finding::CoarseTimes { stamps, durations, median } => {
+            Some((*stamps).max(*durations).as_secs_f64() / median.as_secs_f64().max(1e-9))
+        }
+        _ => None,
+    });
+    let Some(share) = share else { return accepted };
+    let (low, high) = accepted.or(workers.map(|workers| (workers, workers)))?;
+    let low = (f64::from(low) / (1.0 + share)).floor().max(1.0);
+    Some((low as u32, (f64::from(high) * (1.0 + share)).ceil() as u32))
+}
+
 /// Effect size above which one queue does not explain the tape, unless chance makes as much.
 const UNEXPLAINED_EFFECT: f64 = 0.1;
 /// Ratio to the effect size of chance above which a larger effect size is reported.
@@ -276,11 +313,14 @@ const NEAR_LIMIT_SHARE: f64 = 0.95;
 const MAX_SHARED_SHARE: f64 = 0.1;
 /// Largest relative difference between the recorder's count of calls and the tape's.
 const MAX_POPULATION_DIFFERENCE: f64 = 0.05;
+/// Largest ratio of the unit of rounded times to the median latency that is not worth a word.
+const MAX_ROUNDED_SHARE: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fit::prepare::trace::Observation;
+    use standin_tape::TapeSource;
 
     #[test]
     fn a_change_removes_what_follows_from_it_but_not_a_failed_prediction() {
@@ -299,6 +339,27 @@ mod tests {
         let mut findings = vec![Finding::NotOneQueue { effect: 0.2 }];
         order(&mut findings);
         assert_eq!(findings.len(), 1);
+    }
+
+    #[test]
+    fn rounded_times_and_samples_are_reported_and_widen_the_range_of_workers() {
+        let valid = ValidRange { utilization: None, in_flight: 1, per_second: 1.0, samples: 1 };
+        let found = |unit: u64, sampled: Option<f64>| {
+            let source =
+                TapeSource { stamp_resolution: unit, duration_resolution: unit, sampled, ..TapeSource::default() };
+            let call =
+                Observation { operation: 0, arrival: 0, finish: 10_000_000, status: 200, bytes: None, in_flight: 0 };
+            let trace = Trace { calls: vec![call; 9], exclusive: true, source: Some(source), ..Trace::default() };
+            for_tapes(&[trace], &valid, ExcludedCalls::default())
+        };
+        assert_eq!(found(1_000, None), []);
+        let rounded = found(5_000_000, Some(0.25));
+        assert!(rounded.iter().all(Finding::is_doubtful), "{rounded:?}");
+        assert_eq!(rounded.len(), 2);
+        assert_eq!(widened(None, Some(4), &rounded), Some((2, 6)));
+        assert_eq!(widened(Some((4, 8)), Some(4), &rounded), Some((2, 12)));
+        assert_eq!(widened(None, Some(4), &[]), None);
+        assert_eq!(widened(None, None, &rounded), None);
     }
 
     #[test]
