@@ -14,6 +14,7 @@ use super::report::findings::{Finding, rules};
 use super::search::delay_center::DelayCenterFit;
 use super::search::holdout_validation::{self, HoldoutSplit, Stratum};
 use super::search::layered::LayeredFit;
+use super::search::layered::search::LayeredCandidate;
 use super::search::load_dependent_rate::LoadDependentFit;
 use super::search::model_search::{ModelRanking, ScoredModel};
 use super::search::single_station::SingleStationFit;
@@ -25,7 +26,7 @@ use standin_model::station::RateCurve;
 pub(crate) struct Prepared<'t> {
     traces: &'t [Trace],
     /// Numbers of operations, by name.
-    operations: BTreeMap<&'t str, u32>,
+    pub(crate) operations: BTreeMap<&'t str, u32>,
     pub(crate) work: Workload,
     pub(crate) excluded: ExcludedCalls,
     /// Rate limit whose waits were removed from the workload.
@@ -33,7 +34,7 @@ pub(crate) struct Prepared<'t> {
     /// Stalls that were cut out of the workload.
     pub(crate) stalls: Option<FittedStalls>,
     pub(crate) ranking: ModelRanking,
-    split: Option<HoldoutSplit>,
+    pub(crate) split: Option<HoldoutSplit>,
 }
 
 /// The model that explains a recording, with what follows from it.
@@ -50,7 +51,10 @@ pub(crate) struct Explanation {
     accepted_workers: Option<(u32, u32)>,
     pub(crate) candidates: Vec<Candidate>,
     /// True if the few calls that waited at light load decided.
-    is_light_load: bool,
+    pub(crate) is_light_load: bool,
+    /// Layered queues and the curve that were tried.
+    pub(crate) layered_candidates: Vec<LayeredCandidate>,
+    pub(crate) curve_candidate: Option<RateCurve>,
     /// Recovered demand of each call, in nanoseconds.
     pub(crate) demands: Vec<f64>,
     pub(crate) effect: f64,
@@ -104,6 +108,8 @@ impl Explanation {
             findings: rules::for_single_station(&fit, ranking, split, work),
             valid: prepared.valid_range(fit.scored.model, &fit.demands),
             is_light_load: fit.light_load.is_some(),
+            layered_candidates: Vec::new(),
+            curve_candidate: None,
             candidates: fit.candidates,
             demands: fit.demands,
             effect: fit.scored.effect,
@@ -127,13 +133,16 @@ impl Explanation {
             return None;
         }
         let tolerance = ranking.tolerance().min(MAX_TOLERANCE);
-        let layered = LayeredFit::find(work, split, &[work.round_trip, self.chosen.model.outside], tolerance);
+        let candidates = LayeredFit::candidates(work, &[work.round_trip, self.chosen.model.outside], tolerance);
+        let layered = LayeredFit::choose(work, split, candidates.clone(), tolerance);
+        self.layered_candidates = candidates;
         let layered = layered.filter(|fit| {
             let error = split.held_out_error(self.chosen.model, work);
             let is_better = if is_open { LayeredFit::is_better } else { LayeredFit::is_better_in_both };
             is_better(fit, self.chosen, error, tolerance)
         });
         let curve = if is_open { LoadDependentFit::find(work, split) } else { None };
+        self.curve_candidate = curve.as_ref().map(|fit| fit.curve.clone());
         let curve = curve.filter(|fit| fit.is_better(self.chosen, &self.strata, ranking.chance.0));
         match (layered, curve) {
             // one rate for all operations is simpler than a CPU share of each
@@ -154,7 +163,7 @@ impl Explanation {
         }
     }
 
-    fn replace_with_layered_queue(&mut self, fit: LayeredFit, prepared: &Prepared<'_>) {
+    pub(crate) fn replace_with_layered_queue(&mut self, fit: LayeredFit, prepared: &Prepared<'_>) {
         self.valid.utilization = fit.capacity.map(|capacity| utilization(&prepared.work, capacity));
         rules::replace_with_layered_queue(&mut self.findings, &fit, prepared.ranking.chance.0);
         self.demands.clone_from(&fit.demands);
@@ -199,14 +208,14 @@ impl Explanation {
         tables
     }
 
-    /// Replaces an unsatisfactory single station by a delay center and a queue, or by the tandem
-    /// queue that was found.
+    /// Replaces an unsatisfactory single station by a delay center and a queue, which is returned,
+    /// or by the tandem queue that was found.
     pub(crate) fn try_two_stations(
         &mut self,
         search: Option<TandemSearch>,
         prepared: &Prepared<'_>,
         tables: &mut OperationTables,
-    ) {
+    ) -> Option<DelayCenterFit> {
         let Prepared { work, ranking, .. } = prepared;
         let split = prepared.split.as_ref();
         // autocorrelated demands also make calls that arrive together alike
@@ -235,11 +244,13 @@ impl Explanation {
         };
         if let Some(fit) = delay_center.flatten().filter(is_closer) {
             self.replace_with_delay_center(&fit, prepared, tables);
+            return Some(fit);
         } else if let Some(fit) = tandem {
             self.replace_with_tandem_queue(fit, prepared, tables);
         } else if let Some(search) = search {
             self.findings.extend(search.shortfall(&self.findings));
         }
+        None
     }
 
     fn replace_with_delay_center(
@@ -307,7 +318,7 @@ impl Explanation {
 }
 
 /// Largest difference of effect sizes that means nothing.
-const MAX_TOLERANCE: f64 = 0.01;
+pub(crate) const MAX_TOLERANCE: f64 = 0.01;
 
 /// Numbers the operations of all tapes by name, in alphabetical order.
 fn number_operations(traces: &[Trace]) -> BTreeMap<&str, u32> {

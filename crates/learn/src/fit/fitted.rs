@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::confidence::prediction::LoadPrediction;
 use super::demand::OperationFit;
 use super::limits::{FittedLimit, LimitKind};
 use super::prepare::drift::Drift;
@@ -69,6 +70,10 @@ pub struct Fitted {
     pub mistimed: u64,
     /// Observed range; beyond it the model is a guess.
     pub valid: ValidRange,
+    /// Latencies that are expected at 80 to 120 % of the highest recorded load and at the loads that
+    /// were asked for, in ascending order of load; empty if no load could be held out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub predictions: Vec<LoadPrediction>,
     /// Findings and caveats to report beside the numbers.
     #[serde(rename = "statements")]
     pub findings: Vec<Finding>,
@@ -156,6 +161,15 @@ impl Fitted {
     /// load from the rest.
     pub fn is_unexplained(&self) -> bool {
         self.findings.iter().any(Finding::is_unexplained)
+    }
+
+    /// Returns the load in calls a second up to which predictions are known within 30 %, if they are
+    /// not throughout.
+    pub fn known_up_to(&self) -> Option<f64> {
+        self.findings.iter().find_map(|finding| match finding {
+            Finding::Uncertain { known_up_to, .. } => Some(*known_up_to),
+            _ => None,
+        })
     }
 
     /// Returns true if predictions beyond the recorded load must not be trusted.

@@ -17,11 +17,13 @@
 //! demands are then described by operation and response class (`demand`), rejections by status
 //! (`limits`), and caveats in words (`report::findings`).
 
+mod confidence;
 mod demand;
 mod explanation;
 mod fitted;
 mod inconsistency;
 mod limits;
+mod model_comparison;
 mod prepare;
 mod report;
 mod search;
@@ -29,11 +31,13 @@ mod simulation;
 mod station_model;
 mod time;
 
+use self::confidence::member::SimulatedModel;
 use self::explanation::{Explanation, Prepared};
 use self::limits::RejectionLimits;
 use self::prepare::drift::find_drift;
-use self::report::findings::rules;
+use self::report::findings::rules::{self, uncertainty};
 
+pub use confidence::prediction::{LatencyInterval, LoadPrediction, OperationPrediction};
 pub use demand::gpd_tail::Tail;
 pub use demand::quantile_table::percentile_name;
 pub use demand::{DemandTable, OperationFit, ResponseClass};
@@ -51,16 +55,33 @@ pub use station_model::QueueDiscipline;
 impl Fitted {
     /// Fits one model to all tapes of a service.
     pub fn new(service: &str, traces: &[Trace]) -> Result<Self, FitError> {
+        Self::with_predictions(service, traces, &[])
+    }
+
+    /// Fits one model to all tapes of a service, and predicts latencies at these rates too, in calls
+    /// a second.
+    pub fn with_predictions(service: &str, traces: &[Trace], rates: &[f64]) -> Result<Self, FitError> {
         let prepared = Prepared::new(traces)?;
         let mut explanation = Explanation::of_single_station(&prepared);
         let tandem = explanation.try_more_parameters(&prepared);
+        let mut comparison = explanation.compare_models(&prepared);
+        if let (Some(comparison), true) = (&comparison, std::env::var("STANDIN_MEMBERS").is_ok()) {
+            eprintln!("{}", comparison.describe().into_iter().take(9).collect::<Vec<_>>().join("\n"));
+        }
         let drift = find_drift(&prepared.work, &explanation.demands);
         explanation.findings.extend(drift.map(|drift| drift.finding(traces)));
         let limits = RejectionLimits::learn(traces, explanation.chosen.model, prepared.leaky_bucket);
         let about_tapes = rules::for_tapes(traces, &explanation.valid, prepared.excluded);
         let mut tables = explanation.tables(&prepared, &limits, &about_tapes);
         explanation.findings.extend(rules::for_rejections(&limits, &tables.default.classes));
-        explanation.try_two_stations(tandem, &prepared, &mut tables);
+        let delay_center = explanation.try_two_stations(tandem, &prepared, &mut tables);
+        if let (Some(comparison), Some(fit)) = (&mut comparison, delay_center) {
+            comparison.serve(SimulatedModel::DelayCenter(fit), &prepared);
+        }
+        // a front has no simulation over other arrivals
+        let comparison = comparison.filter(|_| tables.default.front.is_none());
+        let predictions = comparison.map(|comparison| comparison.predict(&prepared, rates)).unwrap_or_default();
+        explanation.findings.extend(uncertainty(&predictions, &explanation.valid, rates));
         explanation.findings.extend(about_tapes);
         rules::order(&mut explanation.findings);
         let (station, workers) = explanation.reported_station();
@@ -85,6 +106,7 @@ impl Fitted {
             default: tables.default,
             mistimed: traces.iter().map(|trace| trace.mistimed.len() as u64).sum(),
             valid: explanation.valid,
+            predictions,
             findings: explanation.findings,
         })
     }

@@ -38,6 +38,11 @@ pub(crate) struct StationModel {
 impl StationModel {
     pub(crate) const UNLIMITED: Self = Self { discipline: QueueDiscipline::Unlimited, workers: 1, outside: 0.0 };
 
+    /// Returns true if calls wait for a worker of their own, in order of arrival.
+    pub(crate) fn is_fifo(self) -> bool {
+        self.discipline == QueueDiscipline::Fifo
+    }
+
     pub(crate) fn same_station(self, other: Self) -> bool {
         self.discipline == other.discipline
             && (self.workers == other.workers || self.discipline == QueueDiscipline::Unlimited)

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use standin_learn::fit::{FitError, Fitted, Observation, QueueDiscipline, Trace};
+use standin_learn::fit::{FitError, Fitted, LoadPrediction, Observation, QueueDiscipline, Trace};
 use standin_model::profile::{ProfileFile, read_all};
 use standin_model::stats::quantile;
 
@@ -33,6 +33,33 @@ pub(crate) struct Layers {
 pub(crate) struct Cell {
     pub(crate) error: f64,
     pub(crate) noise: f64,
+}
+
+/// Predicted intervals against what services do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Coverage {
+    pub(crate) cells: usize,
+    /// Number of cells whose interval holds the truth.
+    pub(crate) inside: usize,
+    /// Number of cells whose prediction is within 20 % of the truth.
+    pub(crate) right: usize,
+    /// Number of cells off by more than a factor of two that no warning announces.
+    pub(crate) hidden: usize,
+    /// Number of services for which the load is said to be unknown.
+    pub(crate) announced: usize,
+    /// Logarithms of the ratio of the upper to the lower end.
+    pub(crate) widths: Vec<f64>,
+}
+
+impl Coverage {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.cells += other.cells;
+        self.inside += other.inside;
+        self.right += other.right;
+        self.hidden += other.hidden;
+        self.announced += other.announced;
+        self.widths.extend(other.widths);
+    }
 }
 
 impl Cell {
@@ -118,7 +145,7 @@ impl Layers {
     }
 
     /// Returns the rate at which a backlog is worked off, in calls a second.
-    fn capacity(&self) -> f64 {
+    pub(crate) fn capacity(&self) -> f64 {
         let together = if self.workers > 100 { 60 } else { self.workers };
         let closed = Self { workers: together, ..self.clone() };
         let mut rng = StdRng::seed_from_u64(5);
@@ -138,6 +165,43 @@ impl Layers {
         let arrivals = steps(self.capacity(), loads, calls, seed);
         let (kinds, latencies) = self.run(&arrivals, seed + 1);
         self.truth().record(&arrivals, &kinds, &latencies, &mut StdRng::seed_from_u64(seed + 2))
+    }
+
+    /// Returns p50, p95 and p99 of each operation, in seconds, at a share of the capacity: geometric
+    /// means over runs of other arrivals.
+    pub(crate) fn expected(&self, load: f64) -> Vec<[f64; 3]> {
+        let rate = load * self.capacity();
+        let mut logs = vec![[0.0; 3]; self.kinds.len()];
+        for run in 0..RUNS {
+            let quantiles = self.quantiles(&self.run(&poisson(&[rate], JUDGED_CALLS, 700 + run), 800 + run));
+            for (log, quantile) in logs.iter_mut().flatten().zip(quantiles.iter().flatten()) {
+                *log += quantile.ln() / RUNS as f64;
+            }
+        }
+        logs.into_iter().map(|logs| logs.map(f64::exp)).collect()
+    }
+
+    /// Counts how often the intervals that were predicted at a share of the capacity hold what the
+    /// service does.
+    pub(crate) fn coverage(&self, fitted: &Fitted, load: f64) -> Coverage {
+        let rate = load * self.capacity();
+        let near = |one: &&LoadPrediction| (one.per_second / rate - 1.0).abs() < 1e-6;
+        let prediction = fitted.predictions.iter().find(near).expect("asked for");
+        let is_announced = fitted.is_unexplained() || fitted.known_up_to().is_some_and(|known| known < rate * 0.999);
+        let mut coverage = Coverage { announced: usize::from(is_announced), ..Coverage::default() };
+        for (kind, truth) in self.kinds.iter().zip(self.expected(load)) {
+            let operation = prediction.operations.iter().find(|one| one.name == kind.name).expect("recorded");
+            for (interval, truth) in operation.quantiles.iter().zip(truth) {
+                let (low, high) = (interval.low.as_secs_f64(), interval.high.as_secs_f64());
+                coverage.cells += 1;
+                coverage.inside += usize::from(low <= truth && truth <= high);
+                let off = (interval.expected.as_secs_f64() / truth).ln().abs();
+                coverage.right += usize::from(off <= 0.2f64.ln_1p());
+                coverage.hidden += usize::from(off > 2f64.ln() && !is_announced);
+                coverage.widths.push((high / low).ln());
+            }
+        }
+        coverage
     }
 
     /// Returns a short name.

@@ -6,6 +6,7 @@
 //! ```
 
 use std::fmt::Write as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use standin_learn::fit::Fitted;
 
-use super::layered::Layers;
+use super::layered::{Coverage, Layers};
 use super::reference_simulation::{Kind, Station, Truth, poisson};
 use super::{predict, quantiles, tape_file};
 
@@ -40,13 +41,18 @@ fn family(pools: &[usize], cores: &[usize], shares: &[f64], outside: &[f64], cv:
 /// Fits all services, prints a table, and returns the share of cells within 20 % or the noise.
 fn measure(services: &[Layers], calls: usize, first_seed: u64, load: f64) -> f64 {
     let (next, right, all) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let coverages: [Mutex<Coverage>; 2] = Default::default();
+    let stride = std::env::var("STANDIN_STRIDE").map_or(1, |stride| stride.parse().expect("a number"));
+    let services: Vec<&Layers> = services.iter().step_by(stride).collect();
     let work = || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(service) = services.get(number) else { break };
             let trace = service.recording(&[0.2, 0.4, 0.6], calls, first_seed + number as u64);
             let started = Instant::now();
-            let fitted = Fitted::new("service", &[trace]).expect("enough calls");
+            let loads = [0.72, load];
+            let rates = loads.map(|load| load * service.capacity());
+            let fitted = Fitted::with_predictions("service", &[trace], &rates).expect("enough calls");
             let seconds = started.elapsed().as_secs_f64();
             let cells = service.cells(&fitted, load);
             let own = cells.iter().filter(|cell| cell.is_right()).count();
@@ -67,7 +73,19 @@ fn measure(services: &[Layers], calls: usize, first_seed: u64, load: f64) -> f64
                 let _ = write!(line, " {:+.0}({:.0})", cell.error * 100.0, cell.noise * 100.0);
             }
             let doubt = if fitted.is_unexplained() { " unexplained" } else { "" };
-            eprintln!("{line}{doubt}");
+            let known = fitted.known_up_to().map(|known| format!(" known up to {:.2}", known / service.capacity()));
+            eprintln!("{line}{doubt}{}", known.unwrap_or_default());
+            for (sum, load) in coverages.iter().zip(loads) {
+                let coverage = service.coverage(&fitted, load);
+                eprintln!(
+                    "    at {load}: {} right, {} inside, width {:.2}, {} hidden",
+                    coverage.right,
+                    coverage.inside,
+                    coverage.widths.iter().sum::<f64>() / coverage.cells as f64,
+                    coverage.hidden
+                );
+                sum.lock().unwrap().add(coverage);
+            }
         }
     };
     std::thread::scope(|scope| {
@@ -76,6 +94,13 @@ fn measure(services: &[Layers], calls: usize, first_seed: u64, load: f64) -> f64
     });
     let (right, all) = (right.into_inner(), all.into_inner());
     eprintln!("{right} of {all} cells");
+    for coverage in coverages {
+        let mut coverage = coverage.into_inner().unwrap();
+        coverage.widths.sort_by(f64::total_cmp);
+        let width = coverage.widths[coverage.widths.len() / 2];
+        let Coverage { cells, inside, right, hidden, announced, .. } = coverage;
+        eprintln!("{inside} of {cells} inside, {right} right, {hidden} hidden, {announced} announced, width {width:.2}");
+    }
     right as f64 / all as f64
 }
 

@@ -23,7 +23,7 @@ use standin_model::station::{Queue, SimTime, simulate};
 use standin_model::stats::{LogNormal, Moments, signed_rank_score, standard_score, sum};
 
 /// A fitted delay center before a queue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DelayCenterFit {
     pub(crate) workers: u32,
     /// Demand of each operation.

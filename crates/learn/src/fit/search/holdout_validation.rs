@@ -88,6 +88,22 @@ impl HoldoutSplit {
         self.strata[work.window[call] as usize] == 2
     }
 
+    /// Returns the stratum of a call: 0 is low, 1 middle, 2 high and held out; `None` if its window
+    /// is left out.
+    pub(crate) fn stratum(&self, work: &Workload, call: usize) -> Option<usize> {
+        let stratum = self.strata[work.window[call] as usize];
+        (stratum != LEFT_OUT).then_some(usize::from(stratum))
+    }
+
+    /// Returns the mean arrival rate of the held-out load, in calls a second.
+    pub(crate) fn held_out_rate(&self, work: &Workload) -> f64 {
+        let held_out = work.windows.iter().zip(&self.strata).filter(|(_, stratum)| **stratum == 2);
+        let (calls, seconds) = held_out.fold((0.0, 0.0), |(calls, seconds), (window, _)| {
+            (calls + f64::from(window.calls), seconds + window.length / 1e9)
+        });
+        calls / seconds
+    }
+
     /// Predicts each stratum with demands of the lower two, in ascending order of load.
     pub(crate) fn predict(&self, model: StationModel, work: &Workload) -> Vec<Stratum> {
         let mut demands = Vec::new();

@@ -209,7 +209,7 @@ fn least_squares(rows: &[(Vec<f64>, f64, f64)]) -> Vec<f64> {
 
 /// Returns the recovered demand of each call in nanoseconds: the growth of virtual time while it
 /// was inside.
-fn demands(curve: &RateCurve, work: &Workload) -> Vec<f64> {
+pub(crate) fn demands(curve: &RateCurve, work: &Workload) -> Vec<f64> {
     let shares: Vec<f64> = (0..=work.max_inside() + 1).map(|population| relative_speed(curve, population)).collect();
     let mut demands = vec![0.0; work.len()];
     let (mut virtual_time, mut now, mut inside, mut arrived) = (0.0, 0.0, 0usize, 0);

@@ -321,7 +321,7 @@ fn neighbors(model: StationModel, most: u32) -> impl Iterator<Item = StationMode
 
 /// Returns the first percentile of latencies, in nanoseconds, of the operation where it is
 /// smallest.
-fn smallest_latency(work: &Workload) -> f64 {
+pub(crate) fn smallest_latency(work: &Workload) -> f64 {
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); work.operation_count];
     for call in (0..work.len()).filter(|call| work.counted[*call]) {
         latencies[work.operations[call] as usize].push(work.finishes[call] - work.arrivals[call]);

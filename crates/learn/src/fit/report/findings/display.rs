@@ -25,6 +25,7 @@ impl fmt::Display for Finding {
             | Self::CpuScaled { .. }
             | Self::NoFamilyExplains => self.write_more_parameters(out),
             Self::HoldoutMispredicted { .. }
+            | Self::Uncertain { .. }
             | Self::LowerLoadDiffers { .. }
             | Self::SingleLoad
             | Self::MostlyRejected { .. }
@@ -155,6 +156,20 @@ impl Finding {
                 percent(*error),
                 percent(*noise)
             ),
+            Self::Uncertain { known_up_to, per_second, p95: (low, high) } => {
+                write!(
+                    out,
+                    "the models that the tape accepts predict a p95 between {} and {} at {per_second:.0} calls/s; ",
+                    short_duration(*low),
+                    short_duration(*high)
+                )?;
+                if *known_up_to > 0.0 {
+                    write!(out, "they agree within 30 % up to {known_up_to:.0} calls/s. ")?;
+                } else {
+                    write!(out, "they agree within 30 % at no load. ")?;
+                }
+                write!(out, "Record at a higher load, or longer, to tell them apart")
+            }
             Self::LowerLoadDiffers { model } => write!(
                 out,
                 "the lower load alone points to {model}; only the highest load of the tape shows the capacity"

@@ -197,6 +197,15 @@ pub enum Finding {
     TandemQueueHidden,
     /// Neither a load-dependent rate nor a tandem queue explains the tape.
     NoFamilyExplains,
+    /// The models that the tape accepts predict different latencies.
+    Uncertain {
+        /// Highest load in calls a second at which they agree within 30 %; 0 for none.
+        known_up_to: f64,
+        /// Load at which they do not.
+        per_second: f64,
+        /// Lowest and highest p95 there.
+        p95: (Duration, Duration),
+    },
     /// A fixed part of the latency is spent outside the queue.
     FixedLatency {
         /// Length of that part.
@@ -255,6 +264,7 @@ impl Finding {
                     | Self::NotOneQueue { .. }
                     | Self::HoldoutMispredicted { .. }
                     | Self::Ambiguous { .. }
+                    | Self::Uncertain { .. }
                     | Self::NotExclusive
                     | Self::PoolHardlyUsed { .. }
                     | Self::Drifted { .. }

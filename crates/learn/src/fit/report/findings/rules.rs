@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Finding;
+use crate::fit::confidence::prediction::LoadPrediction;
 use crate::fit::demand::ResponseClass;
 use crate::fit::fitted::ValidRange;
 use crate::fit::limits::RejectionLimits;
@@ -148,6 +149,21 @@ pub(crate) fn replace_with_layered_queue(findings: &mut Vec<Finding>, fit: &Laye
     }
 }
 
+/// Returns the finding that the accepted models differ by more than 30 % at a load up to 120 % of
+/// the recorded one, or at an `asked` rate in calls a second.
+pub(crate) fn uncertainty(predictions: &[LoadPrediction], valid: &ValidRange, asked: &[f64]) -> Option<Finding> {
+    // close to saturation latencies depend on how long it lasts
+    let is_saturated = |prediction: &LoadPrediction| {
+        let used = valid.utilization.map(|used| used * prediction.per_second / valid.per_second);
+        used.is_some_and(|used| used > SATURATED) && !asked.contains(&prediction.per_second)
+    };
+    let compared: Vec<&LoadPrediction> = predictions.iter().filter(|one| !is_saturated(one)).collect();
+    let first = compared.iter().position(|prediction| prediction.width() > MAX_KNOWN_WIDTH)?;
+    let (unknown, [_, p95, _]) = (compared[first], compared[first].all);
+    let known_up_to = first.checked_sub(1).map_or(0.0, |last| compared[last].per_second);
+    Some(Finding::Uncertain { known_up_to, per_second: unknown.per_second, p95: (p95.low, p95.high) })
+}
+
 /// Returns true if a layered queue leaves a part of the tape unexplained.
 pub(crate) fn leaves_open(fit: &LayeredFit, chance: f64) -> bool {
     fit.effect > largest_effect_by_chance(chance) || fit.strata.iter().any(holdout_validation::is_mispredicted)
@@ -167,8 +183,9 @@ pub(crate) fn order(findings: &mut Vec<Finding>) {
     }
     findings.sort_by_key(|one| match one {
         Finding::HoldoutMispredicted { .. } => 0,
-        Finding::Drifted { .. } => 1,
-        _ => 2,
+        Finding::Uncertain { .. } => 1,
+        Finding::Drifted { .. } => 2,
+        _ => 3,
     });
 }
 
@@ -298,6 +315,11 @@ pub(crate) fn widened(accepted: Option<(u32, u32)>, workers: Option<u32>, findin
     Some((low as u32, (f64::from(high) * (1.0 + share)).ceil() as u32))
 }
 
+/// Largest relative distance of an interval's end from the prediction at which a load counts as
+/// known.
+const MAX_KNOWN_WIDTH: f64 = 0.3;
+/// Utilization above which latencies at a load are not compared.
+const SATURATED: f64 = 0.93;
 /// Effect size above which one queue does not explain the tape, unless chance makes as much.
 const UNEXPLAINED_EFFECT: f64 = 0.1;
 /// Ratio to the effect size of chance above which a larger effect size is reported.

@@ -9,10 +9,10 @@
 //! simulated prediction of the highest load (`search`).
 
 mod core_law;
-mod cpu_shares;
-mod inversion;
+pub(crate) mod cpu_shares;
+pub(crate) mod inversion;
 pub(crate) mod search;
-mod simulation;
+pub(crate) mod simulation;
 
 use standin_model::station::Contention;
 use standin_model::stats::mean;

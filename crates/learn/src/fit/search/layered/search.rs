@@ -10,10 +10,10 @@ use crate::fit::search::load_dependence::PopulationThirds;
 use crate::fit::search::model_search::{ScoredModel, WORKER_COUNTS};
 use crate::fit::simulation::DemandSampler;
 
-/// A member with its effect size and its demands.
+/// A layered queue with its effect size and its demands.
 #[derive(Clone, Debug)]
-struct Member {
-    model: LayeredModel,
+pub(crate) struct LayeredCandidate {
+    pub(crate) model: LayeredModel,
     effect: f64,
     demands: Vec<f64>,
 }
@@ -25,18 +25,19 @@ struct Scene<'w> {
 }
 
 impl LayeredFit {
-    /// Finds the layered queue that explains a workload best; `None` where calls hardly meet.
+    /// Returns the layered queues that explain a workload best by effect size; none where calls
+    /// hardly meet.
     ///
     /// `outside` are the latencies outside the pool that are tried, in nanoseconds, `tolerance` is
     /// the difference of effect sizes that means nothing.
-    pub(crate) fn find(work: &Workload, split: &HoldoutSplit, outside: &[f64], tolerance: f64) -> Option<Self> {
+    pub(crate) fn candidates(work: &Workload, outside: &[f64], tolerance: f64) -> Vec<LayeredCandidate> {
         let most = work.max_inside() + 1;
         if most < 2 {
-            return None;
+            return Vec::new();
         }
         let part = work.excerpt(SURVEY_CALLS, most as usize);
         let coarse = Scene::new(&part);
-        let mut found: Vec<Member> = Vec::new();
+        let mut found: Vec<LayeredCandidate> = Vec::new();
         let mut outside = outside.to_vec();
         outside.dedup();
         for latency in &outside {
@@ -45,7 +46,7 @@ impl LayeredFit {
                 // as many cores as workers are no cores to share
                 for cores in CORE_COUNTS.iter().copied().filter(|cores| *cores < workers.unwrap_or(most)) {
                     if let Some(member) = coarse.fit(workers, cores, *latency, &thirds, SURVEY_ROUNDS) {
-                        keep_best(&mut found, Member { demands: Vec::new(), ..member }, tolerance);
+                        keep_best(&mut found, LayeredCandidate { demands: Vec::new(), ..member }, tolerance);
                     }
                 }
             }
@@ -53,7 +54,7 @@ impl LayeredFit {
         found.sort_by(|one, other| one.effect.total_cmp(&other.effect));
         let whole = work.excerpt(FINE_CALLS, most as usize);
         let fine = Scene::new(&whole);
-        let mut finalists: Vec<Member> = Vec::new();
+        let mut finalists: Vec<LayeredCandidate> = Vec::new();
         // the simplest is always among them
         let simplest = found.iter().skip(FINALISTS).find(|member| member.model.workers.is_none());
         for LayeredModel { workers, cores, outside, .. } in
@@ -62,7 +63,19 @@ impl LayeredFit {
             let thirds = PopulationThirds::new(&whole, *outside, |_| true);
             finalists.extend(fine.fit(*workers, *cores, *outside, &thirds, FINE_ROUNDS));
         }
-        let chosen = choose(&fine, finalists, split, tolerance)?;
+        finalists
+    }
+
+    /// Chooses the candidate that explains a workload best.
+    pub(crate) fn choose(
+        work: &Workload,
+        split: &HoldoutSplit,
+        candidates: Vec<LayeredCandidate>,
+        tolerance: f64,
+    ) -> Option<Self> {
+        let whole = work.excerpt(FINE_CALLS, work.max_inside() as usize + 1);
+        let fine = Scene::new(&whole);
+        let chosen = choose(&fine, candidates, split, tolerance)?;
         let fit = fine.describe(chosen, split);
         let inversion = PoolInversion::new(work, fit.model.workers, fit.model.outside);
         Some(Self { demands: cpu_shares::demands(&inversion, &fit.model, work), ..fit })
@@ -86,6 +99,37 @@ impl LayeredFit {
     }
 }
 
+impl LayeredCandidate {
+    /// Returns the layered queue with the same pool and cores for another latency outside the pool,
+    /// in nanoseconds.
+    pub(crate) fn at_outside(work: &Workload, model: &LayeredModel, outside: f64) -> LayeredModel {
+        let inversion = PoolInversion::new(work, model.workers, outside);
+        let cpu_shares = cpu_shares::estimate(&inversion, model.cores, &ComparedCalls::new(work), FINE_ROUNDS);
+        LayeredModel { outside, cpu_shares, ..model.clone() }
+    }
+}
+
+impl LayeredFit {
+    /// Describes a layered queue that was found by its distance from the tape; `others` explain the
+    /// tape about as well.
+    pub(crate) fn of_model(work: &Workload, split: &HoldoutSplit, model: LayeredModel, others: Vec<String>) -> Self {
+        let inversion = PoolInversion::new(work, model.workers, model.outside);
+        let demands = cpu_shares::demands(&inversion, &model, work);
+        let effect = PopulationThirds::new(work, model.outside, |_| true).unchecked_effect(&demands, model.outside);
+        let capacity = model.capacity(work, &demands);
+        let runs = |pools: &DemandSampler| -> Vec<Vec<f64>> {
+            holdout_validation::seeds().map(|seed| simulation::run(&model, pools, work, seed)).collect()
+        };
+        let held_out = runs(&split.known_demands(work, &demands));
+        let utilization = |_: &[usize], per_second: f64| capacity.map(|capacity| per_second / capacity);
+        let strata = split.compare_runs(work, utilization, &held_out);
+        let error = split.error_by_operation(work, &held_out);
+        let on_tape = runs(&DemandSampler::new(work, &demands, |call| work.counted[call]));
+        let error_on_tape = split.error_by_operation(work, &on_tape);
+        Self { model, effect, demands, strata, error, error_on_tape, others, scale: 1.0, capacity }
+    }
+}
+
 impl<'w> Scene<'w> {
     fn new(work: &'w Workload) -> Self {
         Self { work, compared: ComparedCalls::new(work) }
@@ -99,7 +143,7 @@ impl<'w> Scene<'w> {
         outside: f64,
         thirds: &PopulationThirds,
         rounds: u32,
-    ) -> Option<Member> {
+    ) -> Option<LayeredCandidate> {
         let inversion = PoolInversion::new(self.work, workers, outside);
         let least = MIN_WAITED.max((self.work.len() as f64 * MIN_WAITED_SHARE) as usize);
         if workers.is_some() && inversion.waited < least {
@@ -108,18 +152,18 @@ impl<'w> Scene<'w> {
         let cpu_shares = cpu_shares::estimate(&inversion, cores, &self.compared, rounds);
         let model = LayeredModel { workers, cores, outside, cpu_shares };
         let demands = cpu_shares::demands(&inversion, &model, self.work);
-        Some(Member { effect: thirds.unchecked_effect(&demands, outside), model, demands })
+        Some(LayeredCandidate { effect: thirds.unchecked_effect(&demands, outside), model, demands })
     }
 
     /// Predicts the highest load with demands of the lower ones.
-    fn predict(&self, member: &Member, split: &HoldoutSplit) -> Vec<Vec<f64>> {
+    fn predict(&self, member: &LayeredCandidate, split: &HoldoutSplit) -> Vec<Vec<f64>> {
         let pools = split.known_demands(self.work, &member.demands);
         holdout_validation::seeds().map(|seed| simulation::run(&member.model, &pools, self.work, seed)).collect()
     }
 
     fn describe(&self, chosen: Chosen, split: &HoldoutSplit) -> LayeredFit {
         let work = self.work;
-        let Member { mut model, effect, mut demands } = chosen.member;
+        let LayeredCandidate { mut model, effect, mut demands } = chosen.member;
         let capacity = model.capacity(work, &demands);
         let utilization = |_: &[usize], per_second: f64| capacity.map(|capacity| per_second / capacity);
         let strata = split.compare_runs(work, utilization, &chosen.runs);
@@ -161,7 +205,7 @@ impl<'w> Scene<'w> {
 /// A chosen member, the runs that predict the held-out load, their error, and the members close to
 /// it.
 struct Chosen {
-    member: Member,
+    member: LayeredCandidate,
     runs: Vec<Vec<f64>>,
     error: HeldOutError,
     others: Vec<String>,
@@ -169,7 +213,7 @@ struct Chosen {
 
 /// Chooses among members that the effect size hardly separates: the one with the least sum of
 /// effect size and error at the held-out load, each in units of its noise.
-fn choose(scene: &Scene<'_>, mut members: Vec<Member>, split: &HoldoutSplit, tolerance: f64) -> Option<Chosen> {
+fn choose(scene: &Scene<'_>, mut members: Vec<LayeredCandidate>, split: &HoldoutSplit, tolerance: f64) -> Option<Chosen> {
     members.sort_by(|one, other| one.effect.total_cmp(&other.effect));
     let best = members.first()?.effect;
     let limit = best + tolerance.max(best * CLOSE_EFFECT_SHARE);
@@ -193,8 +237,8 @@ fn choose(scene: &Scene<'_>, mut members: Vec<Member>, split: &HoldoutSplit, tol
 
 /// Keeps the best member of each pool and number of cores: the first, unless a later latency
 /// outside gains more than `tolerance`.
-fn keep_best(found: &mut Vec<Member>, member: Member, tolerance: f64) {
-    let same = |other: &Member| other.model.workers == member.model.workers && other.model.cores == member.model.cores;
+fn keep_best(found: &mut Vec<LayeredCandidate>, member: LayeredCandidate, tolerance: f64) {
+    let same = |other: &LayeredCandidate| other.model.workers == member.model.workers && other.model.cores == member.model.cores;
     match found.iter_mut().find(|other| same(other)) {
         Some(other) if other.effect <= member.effect + tolerance => {}
         Some(other) => *other = member,
