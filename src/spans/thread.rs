@@ -108,8 +108,8 @@ impl SpanThread {
     }
 }
 
-/// Returns the attributes of this process. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` add to
-/// them.
+/// Returns the attributes of this process. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` add
+/// to them.
 fn resource() -> Resource {
     let builder = Resource::builder();
     let is_named = std::env::var_os("OTEL_SERVICE_NAME").is_some_and(|name| !name.is_empty());
