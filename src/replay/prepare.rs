@@ -12,8 +12,8 @@ use http_body_util::Full;
 
 use super::{Plan, ReplayTarget};
 use standin_stub::call::header_text;
-use standin_tape::exchange::{BodyRef, Exchange};
-use standin_tape::{LoadedTape, TapeBodies, is_redacted};
+use standin_tape::exchange::{BodyRef, Exchange, ExchangeRequest};
+use standin_tape::{LoadedTape, TapeBodies, TapeSource, is_redacted};
 
 /// Requests of a plan for one target.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +92,9 @@ impl PreparedCalls {
         let mut preparation = Preparation::new(tape, target, replacements, keeps_redacted);
         let mut prepared = Self::default();
         for due in &plan.calls {
+            if !keeps_redacted && let Some(source) = &recording.head.source {
+                preparation.missing.add_of_source(source, &recording.exchanges[due.call].request);
+            }
             let Some(call) = preparation.prepare(&recording.exchanges[due.call]) else { continue };
             prepared.redacted_bodies += u64::from(is_redacted(&String::from_utf8_lossy(&call.body)));
             prepared.calls.insert(due.call, call);
@@ -248,6 +251,16 @@ impl<'a> Preparation<'a> {
 }
 
 impl MissingParts {
+    /// Adds what the source of a tape lacks of a request; logs and spans have no headers.
+    fn add_of_source(&mut self, source: &TapeSource, request: &ExchangeRequest) {
+        let (url, method) = (&request.url, &request.method);
+        if source.path_templates && url.contains('{') {
+            self.add(format!("`{url}` is a path template, as the spans have no paths, and cannot be sent"));
+        } else if BODY_METHODS.contains(&method.as_str()) && request.headers.is_empty() && request.body.is_none() {
+            self.add(format!("the tape's {} has no bodies; leave {method} out by --methods", source.kind));
+        }
+    }
+
     fn add(&mut self, message: String) {
         self.messages.insert(message);
     }
@@ -265,6 +278,7 @@ impl fmt::Display for MissingParts {
 }
 
 impl std::error::Error for MissingParts {}
+const BODY_METHODS: [&str; 3] = ["POST", "PUT", "PATCH"];
 
 /// Returns the names of headers and query parameters with redacted values: their replacements are
 /// secret too.

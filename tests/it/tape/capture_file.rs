@@ -6,53 +6,48 @@ use etherparse::PacketBuilder;
 
 /// A packet with its stamp in nanoseconds since 1970, as an Ethernet frame.
 #[derive(Clone, Debug)]
-pub struct TestPacket {
-    pub stamp: u64,
-    pub frame: Vec<u8>,
+pub(crate) struct TestPacket {
+    pub(crate) stamp: u64,
+    pub(crate) frame: Vec<u8>,
 }
 
 /// A TCP connection of a client to a service.
-pub struct TestConnection {
+pub(crate) struct TestConnection {
     ends: [SocketAddr; 2],
     /// Next sequence number of either end.
     next: [u32; 2],
-    pub packets: Vec<TestPacket>,
+    pub(crate) packets: Vec<TestPacket>,
 }
 
 /// Index of the client in the ends of a connection.
-pub const CLIENT: usize = 0;
+pub(crate) const CLIENT: usize = 0;
 /// Index of the service.
-pub const SERVICE: usize = 1;
+pub(crate) const SERVICE: usize = 1;
 
 impl TestConnection {
     /// A connection that is not opened yet.
-    pub fn new(client: &str, service: &str) -> Self {
+    pub(crate) fn new(client: &str, service: &str) -> Self {
         let ends = [client, service].map(|end| end.parse().expect("an address"));
         // the numbers of the client wrap soon
         Self { ends, next: [u32::MAX - 700, 5_000], packets: Vec::new() }
     }
 
     /// Adds the handshake.
-    pub fn open(&mut self, stamp: u64) {
+    pub(crate) fn open(&mut self, stamp: u64) {
         self.packet(stamp, CLIENT, b"", "S");
         self.packet(stamp + 1_000, SERVICE, b"", "SA");
         self.packet(stamp + 2_000, CLIENT, b"", "A");
     }
 
     /// Adds bytes of one end, in segments of so many bytes that are a microsecond apart.
-    pub fn send(&mut self, stamp: u64, from: usize, bytes: &[u8], segment: usize) {
+    pub(crate) fn send(&mut self, stamp: u64, from: usize, bytes: &[u8], segment: usize) {
         for (number, part) in (0u64..).zip(bytes.chunks(segment)) {
             self.packet(stamp + number * 1_000, from, part, "A");
         }
     }
 
-    /// Ends the stream of one end.
-    pub fn close(&mut self, stamp: u64, from: usize) {
-        self.packet(stamp, from, b"", "FA");
-    }
-
     /// Adds a packet with flags: S, A, F, R.
-    pub fn packet(&mut self, stamp: u64, from: usize, payload: &[u8], flags: &str) {
+    pub(crate) fn packet(&mut self, stamp: u64, from: usize, payload: &[u8], flags: &str) {
         let (source, target) = (self.ends[from], self.ends[1 - from]);
         let ethernet = PacketBuilder::ethernet2([2; 6], [4; 6]);
         let ip = match (source, target) {
@@ -86,7 +81,7 @@ impl TestConnection {
 }
 
 /// Returns a pcap file of the link layer `link` with stamps in microseconds, or in nanoseconds.
-pub fn pcap(packets: &[TestPacket], link: u32, in_nanos: bool) -> Vec<u8> {
+pub(crate) fn pcap(packets: &[TestPacket], link: u32, in_nanos: bool) -> Vec<u8> {
     let magic: u32 = if in_nanos { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
     let mut file = Vec::new();
     for field in [magic, 0x0004_0002, 0, 0, 262_144, link] {
@@ -103,38 +98,8 @@ pub fn pcap(packets: &[TestPacket], link: u32, in_nanos: bool) -> Vec<u8> {
     file
 }
 
-/// Returns a pcapng file with stamps in nanoseconds.
-pub fn pcapng(packets: &[TestPacket], link: u32) -> Vec<u8> {
-    let mut file = Vec::new();
-    let section = [0x1a2b_3c4d_u32.to_le_bytes().to_vec(), vec![1, 0, 0, 0], vec![0xff; 8]].concat();
-    block(&mut file, 0x0a0d_0d0a, &section);
-    // option 9: the resolution is 10^-9 s
-    let mut interface = [(link as u16).to_le_bytes().to_vec(), vec![0; 6]].concat();
-    interface.extend([9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
-    block(&mut file, 1, &interface);
-    for packet in packets {
-        let data = on_link(&packet.frame, link);
-        let mut body = vec![0; 4];
-        body.extend(((packet.stamp >> 32) as u32).to_le_bytes());
-        body.extend((packet.stamp as u32).to_le_bytes());
-        body.extend((data.len() as u32).to_le_bytes().repeat(2));
-        body.extend(&data);
-        body.resize(body.len().next_multiple_of(4), 0);
-        block(&mut file, 6, &body);
-    }
-    file
-}
-
-fn block(file: &mut Vec<u8>, kind: u32, body: &[u8]) {
-    let length = (body.len() as u32 + 12).to_le_bytes();
-    file.extend(kind.to_le_bytes());
-    file.extend(length);
-    file.extend(body);
-    file.extend(length);
-}
-
 /// Returns an Ethernet frame as a packet of another link layer.
-fn on_link(frame: &[u8], link: u32) -> Vec<u8> {
+pub(crate) fn on_link(frame: &[u8], link: u32) -> Vec<u8> {
     let (protocol, ip) = (&frame[12..14], &frame[14..]);
     let head = match link {
         0 => vec![2, 0, 0, 0],

@@ -295,6 +295,30 @@ fn server_spans_give_their_calls() {
     assert!(why.contains("front (1) and shop (1)"), "{why}");
 }
 
+/// A replay of a real service sends nothing that the source does not have.
+#[test]
+fn a_replay_refuses_calls_whose_paths_or_bodies_are_unknown() {
+    let span = |path: &str| {
+        format!(
+            r#"[{{"traceId":"1","id":"2","kind":"SERVER","name":"get {path}","timestamp":1796000000100000,"duration":500,
+            "localEndpoint":{{"serviceName":"shop"}},"tags":{{"http.method":"GET","http.status_code":"200"}}}}]"#
+        )
+    };
+    let log = "1796000000.125 POST /orders 200 0.025\n";
+    let format = ["--log-format", "$msec $request_method $request_uri $status $request_time"];
+    for (content, more, expected) in [
+        (span("/items/{id}"), &[][..], "is a path template"),
+        (log.to_owned(), &format, "has no bodies; leave POST out"),
+    ] {
+        let (folder, _, _) = tape_of(content.as_bytes(), more);
+        let tapes = standin_tape::tapes_of_folder(&folder.path().join("out")).expect("tapes");
+        let target = ["--target", "http://127.0.0.1:9", "--methods", "GET,POST"];
+        let replay = standin(&[&["replay", text(&tapes[0])], &target[..]].concat());
+        assert!(matches!(replay.status.code(), Some(1 | 2 | 64)), "{}", told(&replay));
+        assert!(told(&replay).contains(expected), "{}", told(&replay));
+    }
+}
+
 /// Calls are in the order of their arrival, though a log has them in that of their ends.
 #[test]
 fn several_files_and_stdin_become_one_tape_in_order_of_arrival() {

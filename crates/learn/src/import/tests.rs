@@ -267,7 +267,7 @@ fn hey_and_wrk2_have_no_urls() {
 #[test]
 fn jmeter_results_as_xml() {
     let imported = import("results.xml", &ImportOptions::default());
-    assert_eq!(names(&imported), ["GET /items/{id}", "POST /orders"]);
+    assert_eq!(names(&imported), ["POST /orders", "GET /items/{id}"]);
     assert_eq!(ms(&imported, "POST /orders", 50.0), 90.0);
     assert_eq!(ms(&imported, "GET /items/{id}", 0.0), 38.0);
     let text = imported.to_string();

@@ -125,7 +125,8 @@ impl CaptureReader {
         None
     }
 
-    fn segment(&mut self, stamp: u64, segment: &TcpSegment<'_>) -> Option<SocketAddr> {
+    /// Takes a TCP segment. Returns the service of its connection, if that is known.
+    pub fn segment(&mut self, stamp: u64, segment: &TcpSegment<'_>) -> Option<SocketAddr> {
         let mut key = [segment.from, segment.to];
         key.sort_unstable();
         let known = self.connections.get(&key);

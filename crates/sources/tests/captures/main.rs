@@ -3,7 +3,7 @@
 #[path = "../../../../tests/it/tape/capture_file.rs"]
 mod capture_file;
 
-use capture_file::{CLIENT, SERVICE, TestConnection, TestPacket, pcap, pcapng};
+use capture_file::{CLIENT, SERVICE, TestConnection, TestPacket, on_link, pcap};
 use proptest::prelude::*;
 use standin_sources::capture::{CaptureReader, CaptureReport, ServiceChoice, UnreadReason};
 use standin_sources::timing::TimedCall;
@@ -46,6 +46,36 @@ fn conversation(client: &str, service: &str, segment: usize) -> TestConnection {
     tcp.send(START + 40 * MS, SERVICE, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", segment);
     tcp.send(START + 41 * MS, SERVICE, b"HTTP/1.1 304 Not Modified\r\n\r\n", segment);
     tcp
+}
+
+/// Returns a pcapng file with stamps in nanoseconds.
+fn pcapng(packets: &[TestPacket], link: u32) -> Vec<u8> {
+    let mut file = Vec::new();
+    let section = [0x1a2b_3c4d_u32.to_le_bytes().to_vec(), vec![1, 0, 0, 0], vec![0xff; 8]].concat();
+    block(&mut file, 0x0a0d_0d0a, &section);
+    // option 9: the resolution is 10^-9 s
+    let mut interface = [(link as u16).to_le_bytes().to_vec(), vec![0; 6]].concat();
+    interface.extend([9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
+    block(&mut file, 1, &interface);
+    for packet in packets {
+        let data = on_link(&packet.frame, link);
+        let mut body = vec![0; 4];
+        body.extend(((packet.stamp >> 32) as u32).to_le_bytes());
+        body.extend((packet.stamp as u32).to_le_bytes());
+        body.extend((data.len() as u32).to_le_bytes().repeat(2));
+        body.extend(&data);
+        body.resize(body.len().next_multiple_of(4), 0);
+        block(&mut file, 6, &body);
+    }
+    file
+}
+
+fn block(file: &mut Vec<u8>, kind: u32, body: &[u8]) {
+    let length = (body.len() as u32 + 12).to_le_bytes();
+    file.extend(kind.to_le_bytes());
+    file.extend(length);
+    file.extend(body);
+    file.extend(length);
 }
 
 fn words(calls: &[TimedCall]) -> Vec<String> {
@@ -97,7 +127,7 @@ fn a_response_until_the_close_ends_with_it_and_a_broken_one_fails() {
     tcp.open(START);
     tcp.send(START + MS, CLIENT, b"GET /old HTTP/1.0\r\n\r\n", 99);
     tcp.send(START + 2 * MS, SERVICE, b"HTTP/1.0 200 OK\r\n\r\nall of it", 99);
-    tcp.close(START + 9 * MS, SERVICE);
+    tcp.packet(START + 9 * MS, SERVICE, b"", "FA");
     let (calls, _) = read_packets(&tcp.packets);
     assert_eq!((words(&calls), calls[0].last_byte), (vec!["GET /old 200 all of it".to_owned()], Some(START + 9 * MS)));
 
