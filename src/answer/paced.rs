@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
 
+use super::streamed::StreamRequest;
 use super::{Answer, Answerer, trigger_at_end};
 use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::AnswerInfo;
@@ -112,6 +113,9 @@ impl Answerer {
         }
         let rate = paced.as_ref().and_then(|paced| paced.transfer_rate).filter(|_| !progress.is_rejected());
         let transfer = rate.map(|rate| Transfer { start: due, rate });
-        trigger_at_end(webhooks, self.send(reply, &method, transfer, &connection.memory).await)
+        let request = StreamRequest { stub: &stub, ordinal, call: &call, connection: &connection, entry, due };
+        let stream = self.open_stream(&mut reply, &method, &request);
+        let answer = self.send(reply, &method, transfer, &connection.memory).await;
+        trigger_at_end(webhooks, if let Some(stream) = stream { stream.attach(answer) } else { answer })
     }
 }

@@ -29,7 +29,9 @@ mod reload; // stub files that change while they are served
 mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer
 mod sources; // descriptions and recordings of other tools, as stubs
+mod streams; // bodies in chunks with delays
 mod support; // a server on a free port, and raw sockets
 mod templates; // answers that are made for each call
 mod webhooks; // requests that stubs send after their answers
+mod websockets; // channels, message stubs, their journal
 mod wiremock_admin; // what clients of WireMock read from the admin API
