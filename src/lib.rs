@@ -51,6 +51,7 @@
 mod admin;
 mod answer;
 mod audit;
+mod channels;
 mod cli;
 mod config;
 mod listen;

@@ -385,6 +385,6 @@ fn discard(edit: &CatalogEdit<'_>, control: &ControlPlane, stubs: &[Arc<Stub>]) 
     edit.remove(&stubs.iter().map(|stub| stub.id).collect());
 }
 
-fn files(live: &ServiceState) -> FilesFolder {
+pub(super) fn files(live: &ServiceState) -> FilesFolder {
     live.default_folder().map_or_else(|| FilesFolder::new("__files"), StubFolder::files)
 }

@@ -13,7 +13,8 @@ use http::StatusCode;
 use super::{AdminResponse, ControlPlane, request_json, text};
 use crate::audit::AuditSnapshot;
 use crate::listen::connection::TimedOut;
-use crate::live::{RequestCounts, ServiceState};
+use crate::live::messaging::ChannelCounts;
+use crate::live::{RequestCounts, ServiceState, StreamCounts, StreamEnd};
 use crate::pacing::{BUCKET_BOUNDS, OperationView, ServiceView, StationView, TimeHistogram};
 use crate::panics::Part;
 use crate::prometheus_text::MetricKind::{Counter, Gauge, Histogram};
@@ -28,6 +29,8 @@ use standin_stub::memory::MemoryBudget;
 pub(super) async fn show(Extension(control): Extension<Arc<ControlPlane>>) -> AdminResponse {
     let mut page = PrometheusText::default();
     calls(&mut page, &control.services);
+    streams(&mut page, &control.services);
+    channels(&mut page, &control.services);
     stubs(&mut page, &control.services);
     limits(&mut page, &control);
     journal(&mut page, &control.services);
@@ -61,6 +64,34 @@ fn calls(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {
         let status = if status == 0 { "fault".to_owned() } else { status.to_string() };
         metric.sample(&[("status", &status)], count);
     }
+}
+
+fn streams(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {
+    let counts = || services.iter().map(|live| &live.counts().streams);
+    page.metric("streams_open", Gauge, "Streams that are being sent.")
+        .sample(&[], counts().map(StreamCounts::open).sum::<u64>());
+    page.metric("stream_chunks_total", Counter, "Chunks of streams that were sent.")
+        .sample(&[], counts().map(|counts| counts.chunks.load(Relaxed)).sum::<u64>());
+    let mut metric = page.metric("streams_total", Counter, "Streams that have ended, by the way in which they did.");
+    for end in StreamEnd::ALL {
+        metric.sample(&[("end", end.name())], counts().map(|counts| counts.ended(end)).sum::<u64>());
+    }
+}
+
+fn channels(page: &mut PrometheusText, services: &[Arc<ServiceState>]) {
+    let counts = || services.iter().map(|live| live.messaging().counts());
+    let sum = |count: fn(&ChannelCounts) -> &AtomicU64| counts().map(|counts| count(counts).load(Relaxed)).sum::<u64>();
+    page.metric("channels_open", Gauge, "Open WebSocket channels.")
+        .sample(&[], services.iter().map(|live| live.messaging().open() as u64).sum::<u64>());
+    page.metric("channels_total", Counter, "WebSocket channels that were opened.")
+        .sample(&[], sum(|counts| &counts.opened));
+    let mut metric = page.metric("messages_total", Counter, "Messages on channels, by direction.");
+    metric.sample(&[("direction", "received")], sum(|counts| &counts.received));
+    metric.sample(&[("direction", "sent")], sum(|counts| &counts.sent));
+    let mut metric = page.metric("channels_limited_total", Counter, "Channels that were closed by a limit.");
+    metric.sample(&[("limit", "queue")], sum(|counts| &counts.slow));
+    metric.sample(&[("limit", "message")], sum(|counts| &counts.too_long));
+    metric.sample(&[("limit", "idle")], sum(|counts| &counts.idle));
 }
 
 fn webhooks(page: &mut PrometheusText, counts: &WebhookCounts) {

@@ -6,9 +6,12 @@
 mod access;
 mod admin_request;
 mod bodies;
+mod channels;
 mod docs;
 mod files;
 mod mappings;
+mod message_mappings;
+mod messages;
 mod metrics;
 mod near_misses;
 mod persistence;

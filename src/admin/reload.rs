@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::Extension;
 use http::StatusCode;
 
-use super::{AdminResponse, ControlPlane, empty, json_answer, refusal, text};
+use super::{AdminResponse, ControlPlane, empty, json_answer, off_thread, refusal, text};
 use crate::live::ServiceState;
 
 pub(super) async fn show(Extension(control): Extension<Arc<ControlPlane>>) -> AdminResponse {
@@ -29,7 +29,12 @@ pub(super) async fn reset(
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, &status.defects);
     }
     live.journal().reset();
-    empty(StatusCode::OK)
+    live.messaging().journal().clear();
+    off_thread(move || {
+        live.load_message_stubs();
+        empty(StatusCode::OK)
+    })
+    .await
 }
 
 fn shutting_down() -> AdminResponse {

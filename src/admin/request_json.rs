@@ -1,6 +1,7 @@
 //! Journal entries as WireMock's JSON: the request, the response and the stub.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -137,14 +138,24 @@ fn rendered_definition(mut definition: Value, response: &Value) -> Value {
 
 /// Returns the request of an entry: WireMock's logged request.
 pub(super) fn logged_request(record: &JournalEntry) -> Value {
-    let call = &record.call;
+    let mut request = call_json(&record.call, record.at);
+    if record.is_body_omitted
+        && let Value::Object(members) = &mut request
+    {
+        members.insert("bodyOmitted".to_owned(), true.into());
+    }
+    request
+}
+
+/// Returns a request that was received at `at` as WireMock's logged request.
+pub(super) fn call_json(call: &Call, at: SystemTime) -> Value {
     let scheme = call.peers.scheme.as_str();
     let host_and_port = match call.authority() {
         Some(authority) => authority.to_owned(),
         None => call.peers.local.to_string(),
     };
     let body = call.body();
-    let mut request = json!({
+    json!({
         "url": call.url(),
         "absoluteUrl": format!("{scheme}://{host_and_port}{}", call.url()),
         "method": call.method.as_str(),
@@ -155,20 +166,14 @@ pub(super) fn logged_request(record: &JournalEntry) -> Value {
         "headers": headers(&call.headers, call.version),
         "cookies": cookies(call),
         "browserProxyRequest": false,
-        "loggedDate": unix_millis(record.at),
-        "loggedDateString": iso_date(record.at),
+        "loggedDate": unix_millis(at),
+        "loggedDateString": iso_date(at),
         "bodyAsBase64": STANDARD.encode(body),
         "body": call.text().unwrap_or_default(),
         "protocol": protocol(call.version),
         "queryParams": parameters(call.query()),
         "formParams": parameters(call.form()),
-    });
-    if record.is_body_omitted
-        && let Value::Object(members) = &mut request
-    {
-        members.insert("bodyOmitted".to_owned(), true.into());
-    }
-    request
+    })
 }
 
 fn response(stub: &Arc<Stub>) -> Value {

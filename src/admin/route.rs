@@ -44,6 +44,7 @@ pub(super) enum RouteGroup {
     Requests,
     NearMisses,
     Scenarios,
+    Channels,
     Files,
     Settings,
     Recordings,
@@ -53,11 +54,12 @@ pub(super) enum RouteGroup {
 }
 
 impl RouteGroup {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Stubs,
         Self::Requests,
         Self::NearMisses,
         Self::Scenarios,
+        Self::Channels,
         Self::Files,
         Self::Settings,
         Self::Recordings,
@@ -72,6 +74,7 @@ impl RouteGroup {
             Self::Requests => "Requests",
             Self::NearMisses => "Near misses",
             Self::Scenarios => "Scenarios",
+            Self::Channels => "Channels and messages",
             Self::Files => "Files",
             Self::Settings => "Settings",
             Self::Recordings => "Recordings",

@@ -7,14 +7,14 @@ use standin_stub::defect::nearest;
 
 use super::route::{Payload, Route, RouteGroup};
 use super::{
-    docs, files, mappings, metrics, near_misses, profile, recordings, reload, requests, scenarios, settings, system,
-    ui, what_if,
+    channels, docs, files, mappings, message_mappings, messages, metrics, near_misses, profile, recordings, reload,
+    requests, scenarios, settings, system, ui, what_if,
 };
 
 /// Returns the routes of the admin API.
 #[rustfmt::skip] // a table: a route a line
 pub(super) fn all() -> Vec<Route> {
-    use RouteGroup::{Dashboard, Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
+    use RouteGroup::{Channels, Dashboard, Files, NearMisses, Recordings, Requests, Scenarios, Settings, Standin, Stubs, System};
     use Payload::{Bytes, Events, Html, Json, Nothing, Text};
 
     vec![
@@ -52,6 +52,26 @@ pub(super) fn all() -> Vec<Route> {
         Route::get("/scenarios", Scenarios, "List scenarios with their states and stubs", scenarios::list),
         Route::post("/scenarios/reset", Scenarios, "Put all scenarios in their first state", scenarios::reset),
         Route::put("/scenarios/{name}/state", Scenarios, "Put a scenario in a state; without a body, in its first", scenarios::set).takes(Json),
+
+        Route::get("/channels", Channels, "List the open WebSocket channels, the oldest first", channels::list),
+        Route::get("/channels/{id}", Channels, "Show an open channel", channels::one),
+        Route::delete("/channels/{id}", Channels, "Close a channel", channels::close),
+        Route::post("/channels/send", Channels, "Send a message to the channels whose requests match", channels::send).takes(Json),
+        Route::get("/messages", Channels, "List the messages of all channels, the oldest first", messages::list),
+        Route::delete("/messages", Channels, "Forget all messages", messages::clear),
+        Route::get("/messages/{id}", Channels, "Show a message", messages::one),
+        Route::delete("/messages/{id}", Channels, "Forget a message", messages::delete),
+        Route::post("/messages/count", Channels, "Count the messages that match", messages::count).takes(Json),
+        Route::post("/messages/find", Channels, "List the messages that match", messages::find).takes(Json),
+        Route::post("/messages/remove", Channels, "Forget the messages that match, and list them", messages::remove).takes(Json),
+        Route::post("/messages/wait", Channels, "Wait for a message that matches, for up to `timeoutMillis`", messages::wait).takes(Json),
+        Route::post("/messages/wait-for-count", Channels, "Wait for `count` messages that match, for up to `timeoutMillis`", messages::wait).takes(Json),
+        Route::get("/message-mappings", Channels, "List message stubs, the first to match first", message_mappings::list),
+        Route::post("/message-mappings", Channels, "Create a message stub, or change the one with its id", message_mappings::create).takes(Json).answers(201, Json),
+        Route::delete("/message-mappings", Channels, "Remove the message stubs of the API", message_mappings::clear),
+        Route::get("/message-mappings/{id}", Channels, "Show a message stub", message_mappings::one),
+        Route::put("/message-mappings/{id}", Channels, "Change a message stub", message_mappings::replace).takes(Json),
+        Route::delete("/message-mappings/{id}", Channels, "Remove a message stub", message_mappings::delete),
 
         Route::get("/files", Files, "List the files of `__files`", files::list),
         Route::get("/files/{*name}", Files, "Show a file", files::read).answers(200, Bytes),

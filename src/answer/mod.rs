@@ -4,6 +4,7 @@
 //! An unmatched request is answered by `misses` (a file of `__files`, or a 404 that explains the
 //! nearest stubs) or by `forward` (the real service).
 
+mod channel;
 mod contained;
 mod cors;
 mod forward;
@@ -14,6 +15,7 @@ mod proxied;
 mod refusal;
 mod render;
 mod sending;
+mod streamed;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -136,6 +138,9 @@ impl Answerer {
         let is_admin = admin::is_admin_path(request.uri().path());
         let recorder = self.forward.as_ref().filter(|forward| forward.forwards_all).map(|forward| &forward.recorder);
         if !is_admin && recorder.is_none() && request.body().is_end_stream() {
+            if self.opens_channel(request, &connection) {
+                return self.open_channel(request, &connection);
+            }
             return match self.admit(request, &connection) {
                 Ok(held) => {
                     let call = self.call(request, Bytes::new(), held, &connection);
@@ -232,6 +237,9 @@ impl Answerer {
         if let Some(exhausted) = call.exhausted() {
             return self.finish(*refusal::exhausted(exhausted), call.method, &connection.memory);
         }
+        if self.live.messaging().has_http_triggers() {
+            self.trigger_messages(&call, found.as_ref().map(|found| found.stub.id));
+        }
         let Some(Found { stub, ordinal, paced }) = found else {
             self.live.journal().append(self.context.worker, &call, AnswerInfo::unmatched());
             if let Some(forward) = &self.forward {
@@ -261,7 +269,7 @@ impl Answerer {
             return Answering::Later(Box::pin(self.answer_proxied(forwarded)));
         }
         let explains = call.headers.contains_key(paced::DEBUG);
-        if paced.is_some() || explains {
+        if paced.is_some() || explains || stub.response.reply().stream.is_some() {
             // on HTTP/2 a client that goes away drops the answer
             let can_renege = !connection.http2 && paced.as_ref().is_some_and(|paced| paced.can_renege());
             let matched = Matched { stub, ordinal, call, connection, paced, own_delay: delay, explains, webhooks };

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue};
 
+use super::streamed::StreamRequest;
 use super::{Answer, Answerer, trigger_at_end};
 use crate::listen::connection::{Broken, Connection};
 use crate::live::journal::AnswerInfo;
@@ -126,10 +127,12 @@ impl Answerer {
         if connection.keep_alive.is_ending() && !connection.http2 {
             reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        let request = StreamRequest { stub: &stub, ordinal, call: &call, connection: &connection, entry, due };
+        let stream = self.open_stream(&mut reply, &method, &request);
         let mut answer = self.send(reply, &method, transfer, &connection.memory).await;
         if let (Some(times), Ok(response)) = (times, &mut answer) {
             response.extensions_mut().insert(times);
         }
-        trigger_at_end(webhooks, answer)
+        trigger_at_end(webhooks, if let Some(stream) = stream { stream.attach(answer) } else { answer })
     }
 }

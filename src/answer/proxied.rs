@@ -138,6 +138,7 @@ impl Answerer {
                 dribble: Some(dribble),
                 ending: None,
                 proxy: None,
+                stream: None,
             },
             Err(Unread::Memory(why)) => *refusal::exhausted(why),
             Err(unread) => *refusal::undribbled(&unread),

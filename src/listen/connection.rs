@@ -6,11 +6,17 @@
 //! does not read its responses, is idle.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use super::keep_alive::KeepAlive;
+use crate::locks::LockUnpoisoned as _;
 use crate::offload::Turns;
+use crate::shutdown::DrainGuard;
 use crate::wire::{Clock, Transport, Wire};
 use standin_stub::call::Peers;
 use standin_stub::memory::{self, MemoryShare};
@@ -33,6 +39,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Maximum number of concurrent requests on an HTTP/2 connection.
     pub streams: u32,
+    /// Maximum length of a message on a WebSocket in bytes; a longer one closes it with 1009.
+    pub message: usize,
 }
 
 impl Default for Limits {
@@ -44,6 +52,7 @@ impl Default for Limits {
             read: Duration::from_secs(30),
             idle: Duration::from_secs(300),
             streams: 10_000,
+            message: 1 << 20,
         }
     }
 }
@@ -63,7 +72,41 @@ pub struct Connection {
     pub turns: Turns,
     /// The rules of the service by which the connection is closed.
     pub keep_alive: KeepAlive,
+    /// The signal that the shutdown has begun.
+    pub work: DrainGuard,
     pub(super) broken: Mutex<Option<ConnectionEnding>>,
+    pub(super) takeover: Mutex<Option<Takeover>>,
+}
+
+/// A byte stream in both directions.
+pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: Transport> ByteStream for S {}
+
+/// A connection after its upgrade from HTTP/1.1 to another protocol.
+pub struct Upgraded {
+    /// The stream below HTTP.
+    pub stream: Box<dyn ByteStream>,
+    /// Bytes that were read behind the request.
+    pub ahead: Bytes,
+}
+
+/// The work that takes over a connection after its upgrade.
+pub struct Takeover(TakeoverFn);
+
+type TakeoverFn = Box<dyn FnOnce(Upgraded) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+impl Takeover {
+    /// Serves the connection to its end.
+    pub(super) async fn serve(self, upgraded: Upgraded) {
+        (self.0)(upgraded).await;
+    }
+}
+
+impl fmt::Debug for Takeover {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Takeover").finish_non_exhaustive()
+    }
 }
 
 /// The error of a service that ends the connection instead of responding.
@@ -80,9 +123,23 @@ impl std::error::Error for Broken {}
 
 impl Connection {
     /// Creates a connection that has read nothing yet.
-    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool, memory: Arc<MemoryShare>) -> Self {
-        let (turns, keep_alive) = (Turns::default(), KeepAlive::default());
-        Self { peers, clock, http2, memory, turns, keep_alive, broken: Mutex::new(None) }
+    pub fn new(peers: Peers, clock: Arc<Clock>, http2: bool, memory: Arc<MemoryShare>, work: DrainGuard) -> Self {
+        Self {
+            peers,
+            clock,
+            http2,
+            memory,
+            turns: Turns::default(),
+            keep_alive: KeepAlive::default(),
+            work,
+            broken: Mutex::new(None),
+            takeover: Mutex::new(None),
+        }
+    }
+
+    /// Lets `work` take over the connection once a response with status 101 is sent.
+    pub fn take_over(&self, work: impl FnOnce(Upgraded) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static) {
+        *self.takeover.lock_unpoisoned() = Some(Takeover(Box::new(work)));
     }
 
     /// Returns the length in bytes up to which a body takes nothing from the memory budget. It is 0

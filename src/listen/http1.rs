@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
-use super::connection::{BoxError, Broken, Connection, Limits, TimedOut, poll_interval, time_out};
+use super::connection::{BoxError, Broken, Connection, Limits, TimedOut, Upgraded, poll_interval, time_out};
 use super::keep_alive::KeepAlive;
 use crate::locks::LockUnpoisoned as _;
 use crate::shutdown::DrainGuard;
@@ -75,8 +75,17 @@ where
             }
         }
     };
+    // taken in any case, as it holds the connection
+    let takeover = connection.takeover.lock_unpoisoned().take();
     match served {
-        Ok(Ok(())) => None,
+        Ok(Ok(())) => {
+            if let Some(takeover) = takeover {
+                let parts = http.into_parts();
+                let (stream, ahead) = parts.io.into_inner().into_stream(&parts.read_buf);
+                takeover.serve(Upgraded { stream: Box::new(stream), ahead }).await;
+            }
+            None
+        }
         Ok(Err(_)) => {
             let ending = connection.broken.lock_unpoisoned().take();
             if let Some(ending) = ending {

@@ -4,9 +4,11 @@
 //! after the end of a change sees it.
 
 pub mod journal;
+pub mod messaging;
 mod near_miss_page;
 mod response_counts;
 mod scenarios;
+mod stream_counts;
 pub mod wall_clock;
 
 use std::path::Path;
@@ -18,13 +20,17 @@ use hashbrown::HashSet;
 use uuid::Uuid;
 
 use self::journal::Journal;
+use self::messaging::Messaging;
 pub use self::response_counts::ResponseCounts;
 pub use self::scenarios::{STARTED, ScenarioStates};
+pub use self::stream_counts::{StreamCounts, StreamEnd};
 use crate::locks::LockUnpoisoned as _;
 use crate::pacing::{self, Pacing};
 use standin_stub::call::Call;
 use standin_stub::catalog::Catalog;
+use standin_stub::defect::Defect;
 use standin_stub::matcher::{MatchLimit, MatchStats, Rank};
+use standin_stub::message::load_message_stubs;
 use standin_stub::render::Delays;
 use standin_stub::stub_folder::StubFolder;
 use standin_stub::{FIRST_API_AGE, Stub};
@@ -46,6 +52,7 @@ pub struct ServiceState {
     last_seen: Mutex<Weak<Catalog>>,
     counts: RequestCounts,
     response_counts: ResponseCounts,
+    messaging: Messaging,
     /// Number of stubs with a series of their own in the metrics.
     stub_series: AtomicU64,
 }
@@ -76,6 +83,8 @@ pub struct RequestCounts {
     pub body_too_large: AtomicU64,
     /// Request heads or bodies that were not complete in time.
     pub read_timeout: AtomicU64,
+    /// Streams and their ends.
+    pub streams: StreamCounts,
 }
 
 /// The exclusive right to change the catalog.
@@ -95,6 +104,7 @@ impl ServiceState {
             file_names: ArcSwap::default(),
             pacing: Pacing::new(vec![Vec::new(); folders.len()]),
             folders,
+            messaging: Messaging::new(journal.is_on()),
             catalog: ArcSwap::from_pointee(Catalog::new(stubs)),
             settings: ArcSwap::from_pointee(GlobalSettings { delays: Delays::default(), document }),
             scenarios: ScenarioStates::default(),
@@ -154,6 +164,23 @@ impl ServiceState {
     }
     pub fn counts(&self) -> &RequestCounts {
         &self.counts
+    }
+
+    /// Returns the channels of WebSocket connections, and their stubs.
+    pub fn messaging(&self) -> &Messaging {
+        &self.messaging
+    }
+
+    /// Replaces the message stubs by those of the folders; returns the defects of their files.
+    pub fn load_message_stubs(&self) -> Vec<Defect> {
+        let (mut stubs, mut defects) = (Vec::new(), Vec::new());
+        for folder in &self.folders {
+            let loaded = load_message_stubs(folder);
+            stubs.extend(loaded.stubs);
+            defects.extend(loaded.defects);
+        }
+        self.messaging.edit_stubs(|active| active.clone_from(&stubs));
+        defects
     }
 
     /// Returns the counts of responses by status.

@@ -77,7 +77,8 @@ impl WatchedStubs {
         let profiles = WatchedProfiles::read(live.folders());
         profiles.activate(&live);
         let active = by_id(&contents);
-        let defects = [&contents.defects[..], profiles.defects()].concat();
+        let mut defects = [&contents.defects[..], profiles.defects()].concat();
+        defects.extend(live.load_message_stubs());
         let pending = PendingReload { contents, ..PendingReload::default() };
         let stubs = Self { live, cache, active, proxy_stub: None, profiles, pending };
         (stubs, defects)

@@ -79,7 +79,7 @@ impl AdminListener {
                 })
             };
             let wire = Wire::new(stream, Arc::clone(&clock));
-            let connection = Arc::new(Connection::new(peers, clock, false, memory));
+            let connection = Arc::new(Connection::new(peers, clock, false, memory, work.clone()));
             if let Some(timed_out) = protocol::serve(wire, connection, limits, service, work, calls).await {
                 guard.timed_out(timed_out);
             }

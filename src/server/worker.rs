@@ -209,7 +209,7 @@ impl NewConnection {
     async fn serve<S: Transport>(self, wire: Wire<S>, http2: bool) -> Option<TimedOut> {
         let Self { peers, clock, limits, memory, answerer, work, tasks } = self;
         let service = move |request, connection| answer::contained(Arc::clone(&answerer), request, connection);
-        let connection = Arc::new(Connection::new(peers, clock, http2, memory));
+        let connection = Arc::new(Connection::new(peers, clock, http2, memory, work.clone()));
         protocol::serve(wire, connection, limits, service, work, tasks).await
     }
 }

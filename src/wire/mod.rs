@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -51,6 +51,14 @@ impl<S> Wire<S> {
             accepts_raw_targets: false,
             head_lines: HeadLines::default(),
         }
+    }
+
+    /// Returns the stream below, and all bytes that HTTP has not used: `unread` and those read
+    /// ahead.
+    pub fn into_stream(self, unread: &[u8]) -> (S, Bytes) {
+        let mut ahead = BytesMut::from(unread);
+        ahead.extend_from_slice(&self.ahead);
+        (self.stream, ahead.freeze())
     }
 
     /// Returns the bytes that were read ahead.

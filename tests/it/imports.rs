@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["offload", "panics", "shutdown", "stdio", "tasks", "timer", "wire"],
     &["audit", "listen", "pacing", "request_log", "send", "worker_context"],
     &["live", "upstream"],
-    &["proxy", "reload", "replay", "spans"],
+    &["channels", "proxy", "reload", "replay", "spans"],
     &["record", "webhooks"],
     &["admin"],
     &["answer", "config", "ramp"],

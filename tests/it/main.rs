@@ -32,8 +32,10 @@ mod replay; // a tape's calls again, and the rules that protect a target
 mod serve; // the README's examples, and what stubs answer
 mod sources; // descriptions and recordings of other tools, as stubs
 mod spans; // OpenTelemetry spans, as a collector receives them
+mod streams; // bodies in chunks with delays
 mod support; // a server on a free port, and raw sockets
 mod tape; // captures, logs and spans of others, as tapes
 mod templates; // answers that are made for each call
 mod webhooks; // requests that stubs send after their answers
+mod websockets; // channels, message stubs, their journal
 mod wiremock_admin; // what clients of WireMock read from the admin API

@@ -193,7 +193,8 @@ impl Client {
         head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
     }
 
-    fn head(&mut self) -> String {
+    /// Reads the head of the next answer.
+    pub(crate) fn head(&mut self) -> String {
         loop {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 let rest = self.unread.split_off(end + 4);

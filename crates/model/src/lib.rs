@@ -7,4 +7,4 @@ pub mod station;
 pub mod stats;
 mod stub_draws;
 
-pub use stub_draws::{draw_stub_delay, stub_random_stream};
+pub use stub_draws::{chunk_values, draw_stub_delay, stream_delays, stub_random_stream};

@@ -17,6 +17,7 @@ pub mod load;
 mod mapping_file;
 pub mod matcher;
 pub mod memory;
+pub mod message;
 pub mod overlap;
 pub mod proxy;
 pub mod render;

@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
 
 use crate::proxy::ProxyDefinition;
+use crate::render::stream::StreamDefinition;
 
 /// The response to a [`Call`](crate::call::Call).
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Reply {
     pub ending: Option<ConnectionEnding>,
     /// Service that answers in place of this reply, which then adds its headers.
     pub proxy: Option<Arc<ProxyDefinition>>,
+    /// Chunks that are sent in place of the body.
+    pub stream: Option<Arc<StreamDefinition>>,
 }
 
 /// The body of a reply.
@@ -69,7 +72,8 @@ impl Reply {
     /// Returns a reply without headers and body.
     pub fn empty(status: StatusCode) -> Self {
         let body = Body::Bytes(Bytes::new());
-        Self { status, reason: None, headers: HeaderMap::new(), body, dribble: None, ending: None, proxy: None }
+        let headers = HeaderMap::new();
+        Self { status, reason: None, headers, body, dribble: None, ending: None, proxy: None, stream: None }
     }
 
     /// Returns a plain-text reply of standin itself, such as a miss.

@@ -17,6 +17,7 @@ use standin_model::profile;
 use standin_stub::defect::{Defect, Severity};
 use standin_stub::files::Templating;
 use standin_stub::load;
+use standin_stub::message::load_message_stubs;
 use standin_stub::overlap;
 use standin_stub::stub_folder::StubFolder;
 use standin_stub::unreachable;
@@ -76,6 +77,7 @@ struct CheckReport {
     services: Vec<String>,
     stubs: usize,
     left_out: usize,
+    message_stubs: usize,
     profiles: usize,
     defects: Vec<Defect>,
 }
@@ -110,8 +112,11 @@ impl CheckArgs {
         defects.extend(overlap::overlaps(&loaded.stubs));
         defects.extend(unreachable::unreachable_states(&loaded.stubs));
         defects.extend(secrets::in_stubs(&loaded.stubs));
-        let mut profiles = 0;
+        let (mut profiles, mut message_stubs) = (0, 0);
         for service in &services {
+            let messages = load_message_stubs(service);
+            message_stubs += messages.stubs.len();
+            defects.extend(messages.defects);
             let found = profile::load_up_to(&service.root, service.max_file_bytes);
             profiles += found.profiles.len();
             if let Some(limit) = self.stale {
@@ -121,7 +126,7 @@ impl CheckArgs {
         }
         let (stubs, left_out) = (loaded.stubs.len(), loaded.left_out);
         let services = services.into_iter().map(|service| service.name).collect();
-        Ok(CheckReport { services, stubs, left_out, profiles, defects })
+        Ok(CheckReport { services, stubs, left_out, message_stubs, profiles, defects })
     }
 }
 
@@ -135,6 +140,9 @@ impl CheckReport {
         let mut checked = counted(self.stubs as u64, "stub");
         if self.profiles > 0 {
             checked = format!("{checked} and {}", counted(self.profiles as u64, "profile"));
+        }
+        if self.message_stubs > 0 {
+            checked = format!("{checked} and {}", counted(self.message_stubs as u64, "message stub"));
         }
         let names = self.services.join(", ");
         if self.defects.is_empty() {
@@ -153,6 +161,7 @@ impl CheckReport {
             "services": self.services,
             "stubs": self.stubs,
             "leftOut": self.left_out,
+            "messageStubs": self.message_stubs,
             "profiles": self.profiles,
             "errors": errors,
             "warnings": self.defects.len() - errors,

@@ -151,6 +151,10 @@ pub(in crate::cli) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams, help_heading = "Limits")]
     max_streams: u32,
 
+    /// The longest message on a WebSocket; beyond it: closed with 1009
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message, help_heading = "Limits")]
+    max_message: usize,
+
     /// Time that a head or a body may take to come; beyond it: 408
     #[arg(long, value_name = "TIME", default_value_t = DurationArg(Limits::default().read), help_heading = "Limits")]
     read_timeout: DurationArg,
@@ -245,6 +249,7 @@ impl From<&ServeArgs> for Config {
             read: args.read_timeout.0,
             idle: args.idle_timeout.0,
             streams: args.max_streams,
+            message: args.max_message,
         };
         let certificate = match (&args.tls_cert, &args.tls_key) {
             (Some(certificate), Some(key)) => Certificate::Files { certificate: certificate.clone(), key: key.clone() },

@@ -156,9 +156,9 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option("admin-api-require-https", Absent, Same("--admin-api-require-https")),
     option("version", Absent, Version),
     option("help", Absent, Help),
-    option("websocket-idle-timeout", Required, Ignored("there are no WebSocket stubs")),
-    option("websocket-max-text-message-size", Required, Ignored("there are no WebSocket stubs")),
-    option("websocket-max-binary-message-size", Required, Ignored("there are no WebSocket stubs")),
+    option("websocket-idle-timeout", Required, Ignored("--idle-timeout holds for channels too")),
+    option("websocket-max-text-message-size", Required, Same("--max-message")),
+    option("websocket-max-binary-message-size", Required, Ignored("--max-message holds for texts and bytes")),
 ];
 
 const fn option(name: &'static str, value: OptionValue, effect: Effect) -> WireMockOption {

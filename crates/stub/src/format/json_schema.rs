@@ -12,7 +12,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::format::{KEYS, Reader, mapping, response};
+    use crate::format::{KEYS, Reader, mapping, response, stream};
     use crate::matcher::format::known_keys::{MULTIPART, OPERATORS, OPTIONS, REQUEST};
     use crate::matcher::json_schema::{JsonSchema, SchemaVersion};
     use crate::source::{Node, read_yaml};
@@ -37,6 +37,8 @@ mod tests {
         for (name, known) in [
             ("mapping", KEYS),
             ("response", response::KEYS),
+            ("stream", stream::KEYS),
+            ("streamChunk", stream::CHUNK_KEYS),
             ("request", REQUEST),
             ("multipart", MULTIPART),
             ("matcher", matcher.as_slice()),
@@ -92,10 +94,14 @@ mod tests {
         let (_, schema) = schema();
         assert!(allows(&schema, &json!({"mappings": [{"request": {"url": "/a"}, "response": {"status": 200}}]})));
         assert!(allows(&schema, &json!([{"request": {"url": "/a"}}])));
+        let stream = json!({"format": "sse", "chunks": ["a", {"data": 1, "id": "x", "delay": 5}], "repeat": "forever"});
+        assert!(allows(&schema, &json!({"response": {"stream": stream}})));
         for wrong in [
             json!({"request": {"urlPatern": "/a"}}),
             json!({"request": {"url": "/a", "headers": {"A": {"equals": "x"}}}}),
             json!({"response": {"fault": "NONE"}}),
+            json!({"response": {"stream": {"format": "json", "chunks": ["a"]}}}),
+            json!({"response": {"stream": {"format": "sse", "chunks": []}}}),
             json!({"mappings": [{"response": {"bodyFile": "a"}}]}),
             json!([{"respons": {}}]),
             json!("text"),

@@ -8,7 +8,7 @@ use super::response::distribution_of;
 use super::templates;
 use crate::defect::nearest;
 use crate::render::template::Template;
-use crate::render::{Webhook, WebhookBody, WebhookText};
+use crate::render::{TemplatedText, Webhook, WebhookBody};
 use crate::source::{MAX_DEPTH, Node, Object, Reader, Value};
 
 /// A webhook, or why it cannot be configured.
@@ -141,14 +141,14 @@ fn report_unused(parameters: &Node, reader: &mut Reader) {
     }
 }
 
-fn text(text: &str, parameters: &Node, key: &str, reader: &mut Reader) -> WebhookText {
+fn text(text: &str, parameters: &Node, key: &str, reader: &mut Reader) -> TemplatedText {
     if !Template::is_one(text) {
-        return WebhookText::Fixed(text.to_owned());
+        return TemplatedText::Fixed(text.to_owned());
     }
     let node = parameters.get(key).unwrap_or(parameters);
     match templates::parse(text, node, key, reader) {
-        Ok(template) => WebhookText::Template(template),
-        Err(message) => WebhookText::Broken(message),
+        Ok(template) => TemplatedText::Template(template),
+        Err(message) => TemplatedText::Broken(message),
     }
 }
 

@@ -7,17 +7,21 @@ mod json_schema;
 mod listeners;
 mod proxy;
 mod response;
+mod stream;
 mod templates;
 mod unrendered;
 
 use std::sync::Arc;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 pub use json_schema::STUB_JSON_SCHEMA;
 pub use response::delays;
+pub(crate) use stream::delay as delay_of;
+pub(crate) use templates::parse as parse_template;
 
 use self::response::ParsedResponse;
 use super::{ScenarioStep, Stub, StubOrigin};
@@ -98,7 +102,7 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
         None => request::anything(),
     };
     object.echo("request", Json::Object(request));
-    let ParsedResponse { reply, delays, templates, echo } = match object.node("response") {
+    let ParsedResponse { mut reply, delays, templates, stream, echo } = match object.node("response") {
         Some(node) => reader.within("response", |reader| response::read(node, files, reader)),
         None => response::default_response(),
     };
@@ -108,6 +112,12 @@ pub fn mapping(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Option<
         _ => None,
     };
     let system_keys = &files.settings.system_keys;
+    if let Some(stream) = stream.map(|stream| stream.of_stub(path.clone(), system_keys.clone())) {
+        if let Some(content_type) = stream.content_type().filter(|_| !reply.headers.contains_key(CONTENT_TYPE)) {
+            reply.headers.insert(CONTENT_TYPE, content_type);
+        }
+        reply.stream = Some(Arc::new(stream));
+    }
     let webhooks = listeners::read(&mut object, reader).into_iter();
     let webhooks: Webhooks =
         webhooks.map(|read| read.map(|webhook| webhook.of_stub(path.clone(), system_keys.clone()))).collect();

@@ -9,12 +9,13 @@ use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value as Json};
 
-use super::{proxy, templates};
+use super::{proxy, stream, templates};
 use crate::call::latin_bytes;
 use crate::delay::{Distribution, Param, ParamValue};
 use crate::files::BLOCKING_READ_LIMIT;
 use crate::files::FilesFolder;
 use crate::render::format::{fault, headers, status};
+use crate::render::stream::StreamDefinition;
 use crate::render::template::Template;
 use crate::render::{Delays, ResponseTemplates};
 use crate::reply::{Body, Dribble, Reply};
@@ -41,6 +42,7 @@ pub(super) const KEYS: &[&str] = &[
     "removeProxyRequestHeaders",
     "status",
     "statusMessage",
+    "stream",
     "transformerParameters",
     "transformers",
 ];
@@ -51,6 +53,8 @@ pub(super) struct ParsedResponse {
     pub(super) delays: Delays,
     /// Parts of the reply that are rendered for each request.
     pub(super) templates: Option<ResponseTemplates>,
+    /// Body in chunks, if it is one.
+    pub(super) stream: Option<StreamDefinition>,
     /// Definition as WireMock echoes it.
     pub(super) echo: Map<String, Json>,
 }
@@ -59,7 +63,8 @@ pub(super) struct ParsedResponse {
 pub(super) fn default_response() -> ParsedResponse {
     let mut echo = Map::new();
     echo.insert("status".to_owned(), 200.into());
-    ParsedResponse { reply: Reply::empty(StatusCode::OK), delays: Delays::default(), templates: None, echo }
+    let (reply, delays) = (Reply::empty(StatusCode::OK), Delays::default());
+    ParsedResponse { reply, delays, templates: None, stream: None, echo }
 }
 
 /// Reads a response definition.
@@ -86,9 +91,10 @@ pub(super) fn read(node: &Node, files: &FilesFolder, reader: &mut Reader) -> Par
         object.echo("transformerParameters", node.to_json());
     }
     let templates = is_templated.then(|| templates::read(&object, &reply, files, reader));
+    let stream = stream::read(&mut object, is_templated, reader);
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("status").or_insert_with(|| 200.into());
-    ParsedResponse { reply, delays, templates, echo }
+    ParsedResponse { reply, delays, templates, stream, echo }
 }
 
 /// Reads the delays of the global settings: `fixedDelay` and `delayDistribution`.

@@ -122,7 +122,7 @@ fn text(text: &str, node: &Node, key: &str, reader: &mut Reader) -> BodyTemplate
 
 /// Parses a template; returns its error as a text. An unknown helper is a warning, and a template
 /// that does not parse is an error in a file.
-pub(super) fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Template, String> {
+pub(crate) fn parse(text: &str, node: &Node, key: &str, reader: &mut Reader) -> Result<Template, String> {
     match Template::parse(text) {
         Ok(template) => {
             if let Some(name) = template.unknown_helper() {

@@ -23,7 +23,7 @@ pub(super) fn warn_of_transformers(names: &Node, reader: &mut Reader) {
 
 /// Warns of a template that is sent as it stands, because the stub does not name the transformer.
 pub(super) fn warn_of_templates(object: &Object<'_>, reader: &mut Reader) {
-    for key in ["body", "jsonBody", "headers", "bodyFileName", "proxyBaseUrl"] {
+    for key in ["body", "jsonBody", "headers", "bodyFileName", "proxyBaseUrl", "stream"] {
         let Some(node) = object.node(key).filter(|node| has_template(node)) else { continue };
         let message = format!("`{{{{…}}}}` in `{key}` is sent as it stands: the stub does not name the transformer");
         let help = format!("add `\"transformers\": [\"{TEMPLATES}\"]`, or give --global-response-templating");

@@ -7,7 +7,9 @@ pub mod format;
 mod helpers;
 mod response_templates;
 pub mod settings;
+pub mod stream;
 pub mod template;
+mod templated_text;
 mod webhook;
 
 use std::sync::OnceLock;
@@ -19,9 +21,11 @@ use http::{HeaderValue, Method, StatusCode};
 use rand::Rng;
 
 pub use helpers::names as helper_names;
+pub(crate) use helpers::value_of as parameters_value;
 pub use response_templates::{BodyTemplate, HeaderTemplate, ProxyTemplates, ResponseTemplates};
 pub use template::budget::{CancelOnDrop, Cancellation};
-pub use webhook::{Webhook, WebhookBody, WebhookRequest, WebhookText, Webhooks};
+pub use templated_text::TemplatedText;
+pub use webhook::{Webhook, WebhookBody, WebhookRequest, Webhooks};
 
 use crate::call::Call;
 use crate::delay::Distribution;
@@ -90,7 +94,7 @@ impl ResponseDefinition {
     /// Returns the size of the body in bytes; `None` if it is unknown or differs between requests.
     pub fn length(&self) -> Option<u64> {
         match &self.reply.body {
-            _ if self.templates.is_some() => None,
+            _ if self.templates.is_some() || self.reply.stream.is_some() => None,
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::File(path) => std::fs::metadata(path).ok().map(|file| file.len()),
             Body::FilePart(_, range) => Some(range.end - range.start),
@@ -134,6 +138,7 @@ impl ResponseDefinition {
             Body::Bytes(bytes) => bytes.len(),
             Body::File(_) | Body::FilePart(..) => 0,
         };
+        let body = body + self.reply.stream.as_ref().map_or(0, |stream| stream.heap_bytes());
         let templates = if self.templates.is_some() { size_of::<ResponseTemplates>() + 4 * body } else { 0 };
         size_of::<Self>() + body + templates + self.zipped.get().map_or(0, Bytes::len)
     }

@@ -8,9 +8,9 @@ use rand::Rng;
 
 use super::helpers;
 use super::settings::SystemKeys;
-use super::template::Template;
-use super::template::budget::{ALL_STEPS, RenderBudget, RenderError};
+use super::template::budget::{ALL_STEPS, RenderBudget};
 use super::template::request_model::{RequestModel, TemplateContext};
+use super::templated_text::TemplatedText;
 use crate::call::Call;
 use crate::delay::Distribution;
 use standin_dialect::PathTemplate;
@@ -22,11 +22,11 @@ pub type Webhooks = Arc<[Result<Webhook, String>]>;
 #[derive(Debug)]
 pub struct Webhook {
     /// Method; its letters are sent in upper case.
-    pub method: WebhookText,
+    pub method: TemplatedText,
     /// Absolute URL of the target.
-    pub url: WebhookText,
+    pub url: TemplatedText,
     /// Headers with all values of each, in order.
-    pub headers: Vec<(String, Vec<WebhookText>)>,
+    pub headers: Vec<(String, Vec<TemplatedText>)>,
     /// Body; sent with `POST`, `PUT` and `PATCH` only.
     pub body: WebhookBody,
     /// Time between the answer and the request.
@@ -34,22 +34,11 @@ pub struct Webhook {
     context: TemplateContext,
 }
 
-/// A text of a webhook.
-#[derive(Debug)]
-pub enum WebhookText {
-    /// A text that is the same for all calls.
-    Fixed(String),
-    /// A template, rendered for each call.
-    Template(Template),
-    /// A template that does not parse; calls get this message.
-    Broken(String),
-}
-
 /// The body of a webhook.
 #[derive(Debug)]
 pub enum WebhookBody {
     /// A text, perhaps a template.
-    Text(WebhookText),
+    Text(TemplatedText),
     /// Bytes that are sent as they are.
     Bytes(Bytes),
 }
@@ -72,9 +61,9 @@ pub struct WebhookRequest {
 impl Webhook {
     /// Creates a webhook that sends `GET` to a URL without headers, body and delay. `parameters`
     /// are those that templates see.
-    pub fn new(url: WebhookText, parameters: &serde_json::Value) -> Self {
+    pub fn new(url: TemplatedText, parameters: &serde_json::Value) -> Self {
         Self {
-            method: WebhookText::Fixed("GET".to_owned()),
+            method: TemplatedText::Fixed("GET".to_owned()),
             url,
             headers: Vec::new(),
             body: WebhookBody::Bytes(Bytes::new()),
@@ -98,16 +87,8 @@ impl Webhook {
     pub fn render(&self, call: &Call, rng: &mut dyn Rng) -> Result<WebhookRequest, String> {
         let model = RequestModel::of_webhook(call, &self.context);
         let mut budget = RenderBudget::new(ALL_STEPS);
-        let mut render = |text: &WebhookText| match text {
-            WebhookText::Fixed(text) => Ok(text.clone()),
-            WebhookText::Broken(message) => Err(message.clone()),
-            WebhookText::Template(template) => {
-                template.render(&model, &mut budget, &mut *rng).map_err(|error| match error {
-                    RenderError::Exhausted => "its templates take too long".to_owned(),
-                    RenderError::Failed { at, message } => format!("{}: {message}", at.unwrap_or_default()),
-                })
-            }
-        };
+        let mut render =
+            |text: &TemplatedText| text.render(&model, &mut budget, &mut *rng).map_err(|error| error.text());
         let url = render(&self.url)?;
         let method = render(&self.method)?.to_ascii_uppercase();
         let mut headers = Vec::new();

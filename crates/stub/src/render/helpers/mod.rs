@@ -45,7 +45,7 @@ pub fn names() -> Vec<&'static str> {
 }
 
 /// Converts the parameters of a stub to a template value.
-pub(super) fn value_of(parameters: &serde_json::Value) -> TemplateValue {
+pub(crate) fn value_of(parameters: &serde_json::Value) -> TemplateValue {
     json::plain(parameters)
 }
 

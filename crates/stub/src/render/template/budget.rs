@@ -107,6 +107,15 @@ impl RenderError {
         Self::Failed { at: None, message: message.into() }
     }
 
+    /// Returns the error as a message.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Exhausted => "its templates take too long".to_owned(),
+            Self::Failed { at: Some(at), message } => format!("{at}: {message}"),
+            Self::Failed { at: None, message } => message,
+        }
+    }
+
     /// Sets the position, unless there is one.
     pub(super) fn at(self, place: Position) -> Self {
         match self {

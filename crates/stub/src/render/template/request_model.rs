@@ -39,11 +39,24 @@ pub(crate) struct RequestModel<'c> {
     body: OnceCell<Arc<str>>,
     /// The name of the request: `request`, or `originalRequest` in a webhook.
     name: &'static str,
+    /// A value beside the request: the `chunk` of a stream, or the `message` of a channel.
+    beside: Option<(&'static str, TemplateValue)>,
 }
 
 impl<'c> RequestModel<'c> {
     pub(crate) fn new(call: &'c Call, context: &'c TemplateContext) -> Self {
-        Self { call, context, id: [0; 16], body: OnceCell::new(), name: "request" }
+        Self { call, context, id: [0; 16], body: OnceCell::new(), name: "request", beside: None }
+    }
+
+    /// Sets the random bytes of `request.id`.
+    pub(crate) fn with_id(self, id: [u8; 16]) -> Self {
+        Self { id, ..self }
+    }
+
+    /// Adds an object beside the request.
+    pub(crate) fn with_object(self, name: &'static str, members: Vec<(Arc<str>, TemplateValue)>) -> Self {
+        let object = TemplateValue::map(members, MapKind::Plain).unwrap_or(TemplateValue::Null);
+        Self { beside: Some((name, object)), ..self }
     }
 
     /// Creates the data for the templates of a webhook.
@@ -57,7 +70,10 @@ impl<'c> RequestModel<'c> {
             RequestPart::Root => match name {
                 "parameters" => self.context.parameters.clone(),
                 name if name == self.name => TemplateValue::Part(RequestPart::Request),
-                _ => TemplateValue::Null,
+                name => match &self.beside {
+                    Some((known, value)) if *known == name => value.clone(),
+                    _ => TemplateValue::Null,
+                },
             },
             RequestPart::Request => self.request(name),
             RequestPart::RequestLine => match name {
@@ -87,7 +103,10 @@ impl<'c> RequestModel<'c> {
             names.iter().filter_map(value).collect()
         };
         match part {
-            RequestPart::Root => known(&["parameters", self.name]),
+            RequestPart::Root => match &self.beside {
+                Some((beside, _)) => known(&["parameters", self.name, beside]),
+                None => known(&["parameters", self.name]),
+            },
             RequestPart::Request => known(&[
                 "id",
                 "url",
