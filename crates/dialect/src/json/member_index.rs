@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::JsonNode;
+use super::{JsonMembers, JsonNode};
 
 /// The members of an object, sorted where looking them up one after the other would take long.
 pub struct MemberIndex<'a>(IndexSource<'a>);
@@ -32,6 +32,34 @@ impl<'a> MemberIndex<'a> {
                 Some(members[place].1)
             }
         }
+    }
+}
+
+/// Members that are looked up one after the other, mostly in the order in which the object has them.
+///
+/// Two documents of one program have their members in one order more often than not, and then no
+/// lookup is needed.
+pub(super) struct MemberSequence<'a> {
+    object: JsonNode<'a>,
+    lookups: usize,
+    members: Option<JsonMembers<'a>>,
+    index: Option<MemberIndex<'a>>,
+}
+
+impl<'a> MemberSequence<'a> {
+    /// Prepares an object for a number of lookups.
+    pub(super) fn new(object: JsonNode<'a>, lookups: usize) -> Self {
+        Self { object, lookups, members: object.members(), index: None }
+    }
+
+    /// Returns the value of a member.
+    pub(super) fn get(&mut self, name: &str) -> Option<JsonNode<'a>> {
+        if let Some((known, value)) = self.members.as_mut().and_then(Iterator::next)
+            && known == name
+        {
+            return Some(value);
+        }
+        self.index.get_or_insert_with(|| MemberIndex::new(self.object, self.lookups)).get(name)
     }
 }
 

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 pub use digest::{digest, digest_ignoring_order, digest_of_node};
 pub use member_index::MemberIndex;
+use member_index::MemberSequence;
 pub use node::{JsonItems, JsonKind, JsonMembers, JsonNode, JsonShape};
 use pattern::{JsonComparison, JsonPattern};
 pub use text::push_quoted;
@@ -118,7 +119,7 @@ fn nodes_equal(one: JsonNode<'_>, other: JsonNode<'_>) -> bool {
                 return false;
             }
             let (mut members, object) = if other.is_searched() { (others, one) } else { (members, other) };
-            let object = MemberIndex::new(object, length);
+            let mut object = MemberSequence::new(object, length);
             members.all(|(name, one)| object.get(&name).is_some_and(|other| nodes_equal(one, other)))
         }
         _ => false,

@@ -72,6 +72,7 @@ enum MemberSource<'a> {
 
 impl<'a> JsonNode<'a> {
     /// Returns the value by its kind.
+    #[inline]
     pub fn shape(self) -> JsonShape<'a> {
         match self.0 {
             NodeSource::Value(value) => match value {
@@ -98,6 +99,7 @@ impl<'a> JsonNode<'a> {
     }
 
     /// Returns the kind of the value.
+    #[inline]
     pub fn kind(self) -> JsonKind {
         match self.0 {
             NodeSource::Value(value) => match value {
@@ -167,6 +169,7 @@ impl<'a> JsonNode<'a> {
     }
 
     /// Returns the items of a list.
+    #[inline]
     pub fn items(self) -> Option<JsonItems<'a>> {
         match self.0 {
             NodeSource::Value(Value::Array(items)) => Some(JsonItems(ItemSource::Values(items.iter()))),
@@ -178,6 +181,7 @@ impl<'a> JsonNode<'a> {
     }
 
     /// Returns the members of an object.
+    #[inline]
     pub fn members(self) -> Option<JsonMembers<'a>> {
         match self.0 {
             NodeSource::Value(Value::Object(members)) => Some(JsonMembers(MemberSource::Values(members.iter()))),
@@ -190,11 +194,13 @@ impl<'a> JsonNode<'a> {
 
     /// Returns the value of a member of an object. In a [`JsonTree`] it is searched for from the
     /// first member on.
+    #[inline]
     pub fn get(self, name: &str) -> Option<Self> {
         self.find(name).0
     }
 
     /// Returns the value of a member of an object, and the number of members that were searched.
+    #[inline]
     pub fn find(self, name: &str) -> (Option<Self>, usize) {
         match self.0 {
             NodeSource::Value(value) => (value.as_object().and_then(|members| members.get(name)).map(Self::from), 0),
@@ -322,6 +328,7 @@ impl Serialize for JsonNode<'_> {
 impl<'a> Iterator for JsonItems<'a> {
     type Item = JsonNode<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<JsonNode<'a>> {
         match &mut self.0 {
             ItemSource::Values(items) => items.next().map(JsonNode::from),
@@ -333,6 +340,7 @@ impl<'a> Iterator for JsonItems<'a> {
 impl<'a> Iterator for JsonMembers<'a> {
     type Item = (Cow<'a, str>, JsonNode<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             MemberSource::Values(members) => {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::digest::digest_ignoring_order;
-use super::{JsonKind, JsonLeniency, JsonNode, MemberIndex, equal, pairing};
+use super::{JsonKind, JsonLeniency, JsonNode, MemberSequence, equal, pairing};
 use crate::SyntaxError;
 use crate::java_regex::{JavaRegex, MatchOutcome};
 
@@ -120,7 +120,7 @@ impl JsonComparison {
 
     fn object_fits(&mut self, expected: &[(String, JsonPattern)], actual: JsonNode<'_>) -> bool {
         let mut present = 0;
-        let members = MemberIndex::new(actual, expected.len());
+        let mut members = MemberSequence::new(actual, expected.len());
         for (key, pattern) in expected {
             match members.get(key) {
                 Some(value) if self.fits(pattern, value) => present += 1,

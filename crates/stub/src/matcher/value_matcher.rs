@@ -56,6 +56,7 @@ pub enum ValueMatcher {
     Matches(JavaRegex),
     /// Matches JSON in which the path finds something that `rule` matches.
     MatchesJsonPath {
+        /// Path to the value in the document.
         path: JsonPath,
         /// The matcher for the found value. Without one, any found value matches.
         rule: Option<Box<ValueMatcher>>,

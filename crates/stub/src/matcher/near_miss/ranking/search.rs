@@ -33,6 +33,7 @@ pub struct NearestMatches<T> {
 /// A candidate with its distance.
 #[derive(Clone, Copy, Debug)]
 pub struct NearMiss<T> {
+    /// Candidate, as it was given.
     pub item: T,
     /// The distance: 0 for a match that a scenario prevented, up to 1.
     pub distance: f64,
