@@ -212,8 +212,8 @@ fn serve(mut stream: TcpStream, idle: Option<Duration>, opened: &AtomicUsize) ->
     }
 }
 
-/// Records [`ROUNDS`] rounds of [`REQUESTS`] requests, each round after the service has closed what it had,
-/// and fits them. Returns the folder and the number of connections that the service saw.
+/// Records [`ROUNDS`] rounds of [`REQUESTS`] requests, each round after the service has closed what
+/// it had, and fits them. Returns the folder and the number of connections that the service saw.
 fn learned(service: &ClosingService) -> (tempfile::TempDir, usize, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dir = folder.path().display().to_string();
