@@ -132,6 +132,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--results", default=os.path.join(HERE, "results", "system.jsonl"))
     options = parser.parse_args()
+    os.makedirs(os.path.dirname(os.path.abspath(options.results)), exist_ok=True)
     loads = [float(load) / 100 for load in options.loads.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, folder)
