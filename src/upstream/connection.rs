@@ -63,8 +63,8 @@ impl<B: Body + 'static> ConnectionPool<B> {
         self.take_noting_closed(|_| {})
     }
 
-    /// Takes a connection that is open and ready for a request. `note` gets the connections that the
-    /// service has closed since the last time.
+    /// Takes a connection that is open and ready for a request. `note` gets the connections that
+    /// the service has closed since the last time.
     pub fn take_noting_closed(&self, mut note: impl FnMut(ClosedConnection)) -> Option<UpstreamConnection<B>> {
         let mut idle = self.idle();
         idle.retain(|connection| {

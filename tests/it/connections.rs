@@ -9,6 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
 use crate::process::{StandinProcess, run};
 use crate::support::{Client, End, Mock, eventually, write};
 
@@ -83,6 +89,27 @@ fn a_connection_is_closed_after_its_answers() {
 }
 
 #[test]
+fn an_http2_connection_gets_goaway_after_its_answers() {
+    let mock = mock("{requests: 2}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(mock.address).await.expect("it listens");
+        let (mut client, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+        let connection = tokio::spawn(connection);
+        for _ in 0..2 {
+            let request = Request::get("http://x/s/a").body(Full::<Bytes>::default()).expect("a request");
+            let answer = client.send_request(request).await.expect("an answer");
+            assert!(answer.status() == 200 && !answer.headers().contains_key("connection"));
+            answer.into_body().collect().await.expect("a body");
+        }
+        // the client is still there: it is the server that ends the connection
+        let ended = tokio::time::timeout(Duration::from_secs(60), connection).await;
+        assert!(ended.is_ok() && client.is_closed());
+    });
+}
+
+#[test]
 fn a_connection_is_closed_after_its_idle_time() {
     let mock = mock("{idle: {fixed: 200ms}}");
     let mut client = PooledClient::new(mock.address);
@@ -140,8 +167,10 @@ impl ClosingService {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (opened, closed) = (Arc::clone(&counts.0), Arc::clone(&counts.1));
                 thread::spawn(move || {
-                    serve(stream, idle, &opened);
-                    closed.fetch_add(1, SeqCst);
+                    // a recorder looks at its start whether the service is there
+                    if serve(stream, idle, &opened) > 0 {
+                        closed.fetch_add(1, SeqCst);
+                    }
                 });
             }
         });
@@ -157,7 +186,8 @@ impl ClosingService {
     }
 }
 
-fn serve(mut stream: TcpStream, idle: Option<Duration>, opened: &AtomicUsize) {
+/// Serves a connection to its end, and returns the number of its requests.
+fn serve(mut stream: TcpStream, idle: Option<Duration>, opened: &AtomicUsize) -> usize {
     stream.set_nodelay(true).expect("no delay");
     let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
     let mut requests = 0;
@@ -167,7 +197,7 @@ fn serve(mut stream: TcpStream, idle: Option<Duration>, opened: &AtomicUsize) {
         while !head.ends_with("\r\n\r\n") {
             match reader.read_line(&mut head) {
                 Ok(1..) => {}
-                _ => return,
+                _ => return requests,
             }
         }
         requests += 1;
@@ -177,13 +207,13 @@ fn serve(mut stream: TcpStream, idle: Option<Duration>, opened: &AtomicUsize) {
         let close = if idle.is_none() { "Connection: close\r\n" } else { "" };
         let answer = format!("HTTP/1.1 200 OK\r\n{close}Content-Length: 2\r\n\r\nok");
         if stream.write_all(answer.as_bytes()).is_err() || idle.is_none() {
-            return;
+            return requests;
         }
     }
 }
 
-/// Records `ROUNDS` rounds of five requests, each round after the service has closed what it had,
-/// and fits them. Returns the folder and the number of connections that the service saw.
+/// Records [`ROUNDS`] rounds of [`REQUESTS`] requests, each round after the service has closed what
+/// it had, and fits them. Returns the folder and the number of connections that the service saw.
 fn learned(service: &ClosingService) -> (tempfile::TempDir, usize, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dir = folder.path().display().to_string();
@@ -244,4 +274,5 @@ fn a_service_that_closes_idle_connections_is_learned_and_served() {
 
 /// Rounds of calls: as many closes as show a rule, and two more.
 const ROUNDS: usize = 7;
-const REQUESTS: usize = 5;
+/// Calls of a round: all rounds together are enough for a fit.
+const REQUESTS: usize = 30;

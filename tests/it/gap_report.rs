@@ -1,4 +1,4 @@
-//! What a report of `standin gap` says beside the numbers: its conditions, its progress, the next
+//! Reports of `standin gap` beside their numbers: conditions, its progress, the next
 //! command and the comparisons before.
 
 use std::path::Path;

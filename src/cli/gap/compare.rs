@@ -276,8 +276,8 @@ impl LiveTrials {
         }
     }
 
-    /// Marks seconds of the last block, in which the mock or the sender was late, as doubtful on both
-    /// sides: what came in them may be another load than the rest.
+    /// Marks seconds of the last block, in which the mock or the sender was late, as doubtful on
+    /// both sides: what came in them may be another load than the rest.
     fn mark_doubtful(&mut self, doubtful: &[Range<u64>]) {
         for run in self.sides.iter_mut().filter_map(|side| side.runs.last_mut()) {
             run.doubtful = doubtful.to_vec();
@@ -285,8 +285,8 @@ impl LiveTrials {
     }
 }
 
-/// Returns a note on the seconds in which the sender was late, if any. `length` is that of all runs,
-/// in nanoseconds.
+/// Returns a note on the seconds in which the sender was late, if any. `length` is that of all
+/// runs, in nanoseconds.
 fn late_note(late: usize, length: u64) -> Option<String> {
     (late > 0).then(|| {
         let seconds = (length / 1_000_000_000).max(late as u64);

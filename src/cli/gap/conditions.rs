@@ -1,5 +1,5 @@
-//! Conditions of a comparison, as its report names them: the service, the dates, the machine and the
-//! version.
+//! Conditions of a comparison, as its report names them: the service, the dates, the machine and
+//! the version.
 
 use std::path::{Path, PathBuf};
 use std::thread;

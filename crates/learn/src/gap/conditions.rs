@@ -3,9 +3,6 @@
 
 use serde::Serialize;
 
-use crate::gap::MockKind;
-use crate::gap::diagnose::rules::CauseKind;
-
 /// The conditions of a comparison; `None` where a part is unknown. Times are UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,16 +90,9 @@ impl CommandArguments {
         format!("standin gap {what} --budget {budget}")
     }
 
-    /// Returns the command for the next step after a difference of this cause.
-    pub(crate) fn after(&self, cause: CauseKind, served: MockKind) -> String {
-        let next = match cause {
-            CauseKind::NoProfile => self.fit(),
-            CauseKind::MockTooSlow => self.folder.as_ref().map(|folder| format!("standin gap {}", quoted(folder))),
-            CauseKind::Unclear => None,
-            CauseKind::Tail | CauseKind::Spread | CauseKind::FailuresMissing => self.record(LONGER),
-            _ => self.record(1.0),
-        };
-        next.filter(|_| served != MockKind::Tape).unwrap_or_else(|| self.repeat(RUNS))
+    /// Returns the command of the same comparison again. `None` for a comparison of tapes.
+    pub(crate) fn again(&self) -> Option<String> {
+        self.folder.as_ref().map(|folder| format!("standin gap {}", quoted(folder)))
     }
 
     fn target(&self) -> String {
@@ -126,8 +116,6 @@ fn quoted(argument: &str) -> String {
 
 /// Length of a step of `record --ramp` unless another is asked for, in seconds.
 const DEFAULT_STEP_SECONDS: f64 = 20.0;
-/// Length of a recording that is to show what is rare, by the default.
-const LONGER: f64 = 3.0;
 /// Runs that tell a difference from chance.
 pub(crate) const RUNS: u32 = 4;
 
@@ -156,11 +144,12 @@ mod tests {
             "standin record 'my stubs' --target http://inventory:9000 --ramp --max-per-second 140 --step 50s && standin fit 'my stubs'"
         );
         assert_eq!(known.with_budget("default"), "standin gap 'my stubs' --budget default");
-        assert_eq!(known.after(CauseKind::NoProfile, MockKind::Unpaced), "standin fit 'my stubs'");
+        assert_eq!(known.fit().as_deref(), Some("standin fit 'my stubs'"));
+        assert_eq!(known.again().as_deref(), Some("standin gap 'my stubs'"));
         let tapes = [vec!["a.jsonl".to_owned()], vec!["it's.jsonl".to_owned()]];
         let tapes = CommandArguments { tapes, ..CommandArguments::default() };
         assert_eq!(
-            tapes.after(CauseKind::Demand, MockKind::Tape),
+            tapes.repeat(4),
             r"standin gap --reference a.jsonl RUN2 RUN3 RUN4 --mock 'it'\''s.jsonl' RUN2 RUN3 RUN4"
         );
     }

@@ -125,9 +125,9 @@ fn by_window(run: &ServiceRun, window: f64) -> Vec<(f64, f64)> {
     rates
 }
 
-/// Returns the number of loads within sorted windows, each a rate and how long it held: one, and one
-/// more for each [`LEVEL_FACTOR`] between the rates that nine tenths of the time exceed and stay
-/// below.
+/// Returns the number of loads within sorted windows, each a rate and how long it held: one, and
+/// one more for each [`LEVEL_FACTOR`] between the rates that nine tenths of the time exceed and
+/// stay below.
 fn loads_within(held: &[(f64, f64)]) -> usize {
     let all: f64 = held.iter().map(|(_, seconds)| seconds).sum();
     let at = |share: f64| {

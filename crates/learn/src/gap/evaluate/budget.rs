@@ -2,11 +2,11 @@
 //! which is the default.
 //!
 //! The default limits are wider where the service is busy, for small differences in demand grow
-//! there. A percentile may be off by [`LATENCY_FLOOR`] in any case: less is the clock and the network
-//! of the comparison itself. Above the capacity waiting never settles, so that only the slow end, throughput and
-//! errors are judged. The mean distance (`w1`) and `ks` are not among the defaults: both are above
-//! zero by chance alone. Neither is throughput below the capacity, where every call is answered or
-//! fails.
+//! there. A percentile may be off by [`LATENCY_FLOOR`] in any case: less is the clock and the
+//! network of the comparison itself. Above the capacity waiting never settles, so that only the
+//! slow end, throughput and errors are judged. The mean distance (`w1`) and `ks` are not among the
+//! defaults: both are above zero by chance alone. Neither is throughput below the capacity, where
+//! every call is answered or fails.
 
 use std::fmt;
 use std::str::FromStr;
@@ -55,9 +55,9 @@ impl GapBudget {
         }
     }
 
-    /// Returns the limit on a metric in a cell, as a share: `limit`, or what the floor of the default
-    /// budget is of this percentile, if that is more. `reference` and `mock` are the percentile on
-    /// both sides.
+    /// Returns the limit on a metric in a cell, as a share: `limit`, or what the floor of the
+    /// default budget is of this percentile, if that is more. `reference` and `mock` are the
+    /// percentile on both sides.
     pub(crate) fn with_floor(&self, metric: Metric, limit: f64, reference: Duration, mock: Duration) -> f64 {
         if *self != Self::ByLoad || metric.percent().is_none() || reference.is_zero() {
             return limit;

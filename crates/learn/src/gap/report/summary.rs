@@ -10,7 +10,7 @@ use crate::gap::evaluate::budget::{GapBudget, LATENCY_FLOOR, told};
 use crate::gap::evaluate::limit_outcome::LimitReason;
 use crate::gap::evaluate::limit_outcome::Verdict;
 use crate::gap::noise::NoiseFrom;
-use crate::gap::{Gap, MockKind};
+use crate::gap::{CauseKind, Gap, MockKind};
 use standin_text::{grouped, list, percent, percent_with_decimals, short_duration};
 
 impl Gap {
@@ -120,6 +120,7 @@ impl Gap {
         }
         let first = self.causes.first().map(|cause| cause.kind);
         self.command = Some(match (self.verdict, first) {
+            (_, Some(cause @ CauseKind::MockTooSlow)) => command_after(known, cause, self.served),
             (Verdict::NotJudged, _) => match (self.lacking(), self.more_calls()) {
                 (Some(LimitReason::Overload), _) => known.repeat(RUNS),
                 (_, Some(times)) if times <= MAX_CALLS_FACTOR => {
@@ -129,7 +130,7 @@ impl Gap {
                 _ => known.with_budget("p50=10%"),
             },
             (Verdict::NoBudget, _) => known.with_budget("default"),
-            (_, Some(cause)) => known.after(cause, self.served),
+            (_, Some(cause)) => command_after(known, cause, self.served),
             (_, None) => known.repeat(RUNS),
         });
         self
@@ -247,6 +248,18 @@ impl Gap {
     }
 }
 
+/// Returns the command of the next step after a difference of this cause.
+fn command_after(known: &CommandArguments, cause: CauseKind, served: MockKind) -> String {
+    let next = match cause {
+        CauseKind::NoProfile => known.fit(),
+        CauseKind::MockTooSlow => known.again(),
+        CauseKind::Unclear => None,
+        CauseKind::Tail | CauseKind::Spread | CauseKind::FailuresMissing => known.record(LONGER),
+        _ => known.record(1.0),
+    };
+    next.filter(|_| served != MockKind::Tape).unwrap_or_else(|| known.repeat(RUNS))
+}
+
 /// Returns the range that reasons of one kind cover.
 fn extent(reasons: &[&LimitReason]) -> String {
     let few = reasons.iter().filter_map(|reason| match reason {
@@ -282,5 +295,7 @@ pub(crate) fn spaced(part: &str) -> String {
 const MIN_ERROR_POINTS: f64 = 0.2;
 /// More recordings than so many times as long ones are better made again.
 const MAX_CALLS_FACTOR: f64 = 20.0;
+/// Length of a recording that is to show what is rare, by the default.
+const LONGER: f64 = 3.0;
 /// Rows that are not judged, one by one.
 const MAX_LISTED_CELLS: usize = 4;

@@ -325,6 +325,6 @@ fn standings_note(gap: &Gap) -> Option<&'static str> {
     }
 }
 
-/// Why the simpler mocks are not there.
+/// The reason why the simpler mocks are not there.
 const BASELINES_LEFT_OUT: &str = "the mock is not compared with simpler ones: no tail (p90 and beyond) was judged, and the typical time (p50) is the very thing that a fixed \
      delay is set to";

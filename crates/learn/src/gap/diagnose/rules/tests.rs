@@ -113,7 +113,7 @@ fn each_cause_is_told_by_its_facts() {
         (
             Evidence { left_out: 0.4, differs: false, ..facts(fifo(), &[calm()]) },
             &[BaselineKind::MockTooSlow],
-            "40 % of its calls",
+            "40 % of the calls",
         ),
         (
             Evidence { left_out: 0.4, ..with_error(fifo(), "500", 0.1, 0.0) },
