@@ -59,13 +59,11 @@ impl Future for Contained {
             }
         });
         let polled = polled.unwrap_or_else(|panic| Poll::Ready(Ok(answerer.failed(&panic))));
-        match polled {
-            Poll::Ready(answer) if observed.is_some() => {
-                let observed = observed.take().expect("it is there");
-                Poll::Ready(observed.finish(answerer, answer))
-            }
-            polled => polled,
+        if observed.is_none() || polled.is_pending() {
+            return polled;
         }
+        let observed = observed.take().expect("it is there");
+        polled.map(|answer| observed.finish(answerer, answer))
     }
 }
 

@@ -68,8 +68,11 @@ class TheImage(Image):
         root, stubs = buildah("mount", container.name), self.folder("stubs")
         write_stubs(stubs, HELLO)
         place = pathlib.Path(root, "home/wiremock")
-        subprocess.run(["mount", "--bind", stubs, place], check=True)
-        self.addCleanup(subprocess.run, ["umount", place], check=True)
+        # what an engine mounts into each container
+        for source, target in ((stubs, place), ("/dev", pathlib.Path(root, "dev")), ("/proc", pathlib.Path(root, "proc"))):
+            target.mkdir(exist_ok=True)
+            subprocess.run(["mount", "--bind", source, target], check=True)
+            self.addCleanup(subprocess.run, ["umount", target], check=True)
         readonly = self.folder("root")
         subprocess.run(["mount", "--rbind", root, readonly], check=True)
         self.addCleanup(subprocess.run, ["umount", "--recursive", readonly], check=True)
@@ -184,7 +187,7 @@ class Manifests(Image):
         results = [request(orders, {"sku": "A-100"}) for _ in range(20)]
         self.assertTrue(all(status == 201 for status, _ in results), results)
         self.assertEqual(json.loads(results[0][1]), {"item": "Field notebook", "charge": "ch_1"})
-        self.assertEqual(request(orders, {"sku": "nothing"})[0], 404)
+        self.assertEqual(request(orders, {"sku": "X-1"})[0], 404)
 
     def test_what_the_manifests_name_exists(self):
         """Files, services and ports that one file names are in the others."""
