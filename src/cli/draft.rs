@@ -13,7 +13,7 @@ use standin_learn::draft::write::{self, WriteSummary};
 use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, ReplayCheck, StubDraft, verify};
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
-use standin_tape::{self, TapeBodies, TapeCondition, TapeReader};
+use standin_tape::{self, TapeBodies, TapeCondition, TapeHead, TapeReader};
 use standin_text::counted;
 
 /// Draft stubs from tapes; files that you edited are left alone
@@ -115,19 +115,24 @@ pub(super) fn write_draft(
 fn tapes_with_bodies(folder: &Path) -> Result<Vec<OpenTape>, Failure> {
     let (with_bodies, without): (Vec<_>, Vec<_>) =
         open_tapes(folder)?.into_iter().partition(|(_, reader)| reader.head().bodies);
-    let note = |path: &Path| {
-        format!(
+    let note = |path: &Path, head: &TapeHead| match &head.source {
+        Some(source) => format!(
+            "`{}` is made of {}, which has no bodies: `fit`, `gap` and `replay` take it; record calls to draft stubs",
+            path.display(),
+            source.kind
+        ),
+        None => format!(
             "`{}` was recorded without bodies: it serves `fit` only; record again without `--no-bodies`",
             path.display()
-        )
+        ),
     };
     if with_bodies.is_empty() {
-        let notes: Vec<String> = without.iter().map(|(path, _)| note(path)).collect();
+        let notes: Vec<String> = without.iter().map(|(path, reader)| note(path, reader.head())).collect();
         let no_tape = || format!("`{}` has no tape; record one first", folder.join("tapes").display());
         return Err(Failure::usage(if notes.is_empty() { no_tape() } else { notes.join("\n") }));
     }
-    for (path, _) in &without {
-        print_note(&note(path));
+    for (path, reader) in &without {
+        print_note(&note(path, reader.head()));
     }
     Ok(with_bodies)
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use standin_tape::LoadedTape;
+use standin_tape::exchange::FailureReason;
 use tempfile::TempDir;
 
 use self::capture_file::{CLIENT, SERVICE, TestConnection, pcap};
@@ -198,6 +199,11 @@ fn a_format_that_is_given_is_read() {
     let apache = "::1 - - [30/Nov/2026:00:53:20 +0000] \"POST /orders HTTP/1.1\" 201 5 20500\n";
     let (_folder, tape, _) = tape_of(apache.as_bytes(), &["--log-format", "%h %l %u %t \"%r\" %>s %b %D"]);
     assert_eq!(calls(&tape), [call("POST /orders", 201, 500.0, 20.5)]);
+    let abandoned = "1796000000.125 GET /a 499 0.025\n";
+    let short = "$msec $request_method $request_uri $status $request_time";
+    let (_folder, tape, _) = tape_of(abandoned.as_bytes(), &["--log-format", short]);
+    let failure = tape.exchanges[0].failure.as_ref().map(|failure| failure.reason);
+    assert_eq!(failure, Some(FailureReason::ClientGone), "the client went away (nginx)");
     let exact = "1796000000.125 GET /a?b=c 200 0.025 0.020\n";
     let format = "$msec $request_method $request_uri $status $request_time $upstream_response_time";
     let (_folder, tape, _) = tape_of(exact.as_bytes(), &["--log-format", format]);

@@ -26,30 +26,15 @@ pub(super) fn read(input: impl Read, options: &ImportOptions, read: &mut Collect
     let is_mapped = options.map.contains_key(LABEL);
     let mut all = Histogram::default();
     let mut errors = ImportErrors::default();
-    for row in rows.records() {
-        let row = match row {
-            Ok(row) => row,
-            Err(error) => {
-                errors.add(table::broken(&error));
-                if matches!(error.kind(), csv::ErrorKind::Io(_)) {
-                    break;
-                }
-                continue;
-            }
-        };
-        let line = row.position().map_or(0, csv::Position::line);
+    table::each_row(&mut rows, &mut errors, |row, line| {
         let seconds = |place: usize| row.get(place).and_then(|text| text.trim().parse::<f64>().ok());
-        let Some(taken) = seconds(delay).zip(seconds(reading)).map(|(delay, reading)| delay + reading) else {
-            errors.add(ImportError::new(line, "has no times", "if the file was cut off, remove its last line"));
-            continue;
-        };
-        let Some(nanos) = TimeUnit::Seconds.nanos(taken) else {
-            errors.add(ImportError::new(line, "has a time that is none", "remove the line"));
-            continue;
+        let taken = seconds(delay).zip(seconds(reading)).map(|(delay, reading)| delay + reading);
+        let Some(nanos) = taken.and_then(|taken| TimeUnit::Seconds.nanos(taken)) else {
+            return Err(ImportError::new(line, "has no times", "if the file was cut off, remove its last line"));
         };
         let Some(status) = row.get(code).and_then(status) else {
             read.skipped.add("calls without an answer", row.get(code).unwrap_or_default());
-            continue;
+            return Ok(());
         };
         if is_mapped {
             let key = CallKey { label: Some(LABEL.to_owned()), ..CallKey::default() };
@@ -60,7 +45,8 @@ pub(super) fn read(input: impl Read, options: &ImportOptions, read: &mut Collect
         if let Some(seconds) = offset.and_then(seconds) {
             read.load.arrival(seconds);
         }
-    }
+        Ok(())
+    });
     if all.count() > 0 {
         read.total = Some(Measurements::Calls(all));
         read.notes.push(

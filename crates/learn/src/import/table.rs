@@ -186,6 +186,26 @@ fn is_missing(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "" | "-" | "n/a" | "na" | "null" | "none" | "nan")
 }
 
+/// Gives each row of a file with its line. Rows that are no CSV are errors.
+pub(super) fn each_row<R: Read>(
+    rows: &mut csv::Reader<R>,
+    errors: &mut ImportErrors,
+    mut each: impl FnMut(&csv::StringRecord, u64) -> Result<(), ImportError>,
+) {
+    let mut row = csv::StringRecord::new();
+    loop {
+        let read = match rows.read_record(&mut row) {
+            Ok(true) => each(&row, row.position().map_or(0, csv::Position::line)),
+            Ok(false) => return,
+            Err(error) if matches!(error.kind(), csv::ErrorKind::Io(_)) => return errors.add(broken(&error)),
+            Err(error) => Err(broken(&error)),
+        };
+        if let Err(error) = read {
+            errors.add(error);
+        }
+    }
+}
+
 pub(super) fn broken(error: &csv::Error) -> ImportError {
     let line = error.position().map_or(0, csv::Position::line);
     match error.kind() {

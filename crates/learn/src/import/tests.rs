@@ -195,7 +195,8 @@ fn opentelemetry() {
 fn what_is_not_read_is_named_with_what_to_do() {
     for (text, told) in [
         ("", "is empty"),
-        ("<?xml version=\"1.0\"?><testResults/>", "output_format=csv"),
+        ("<?xml version=\"1.0\"?><testResults/>", "without a sample of JMeter"),
+        ("<html/>", "not of JMeter"),
         ("{\"a\": 1}", "--format"),
         ("metric_name,timestamp,metric_value,check\n", "--out json"),
         ("1700000000000,12,Home,200,OK,t\n", "print_field_names=true"),
@@ -252,7 +253,7 @@ fn hey_and_wrk2_have_no_urls() {
     for (name, label, p50) in [("hey.csv", "hey", None), ("wrk2.txt", "wrk2", Some(1.09))] {
         let imported = import(name, &ImportOptions::default());
         assert!(imported.operations.is_empty() && imported.default.is_some(), "{name}");
-        assert!(imported.to_string().contains(&format!("--map \"{label}=GET /path\"")), "{imported}");
+        assert!(imported.to_string().contains(&format!("{label}=GET /path")), "{imported}");
         let map = [(label.to_owned(), "GET /items/{id}".to_owned())].into();
         let imported = import(name, &ImportOptions { map, ..ImportOptions::default() });
         assert_eq!(names(&imported), ["GET /items/{id}"], "{name}");

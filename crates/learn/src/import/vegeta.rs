@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::collect::{CallKey, Collected};
 use super::import_error::{ImportError, ImportErrors};
+use super::table::each_row;
 use super::{lines, status};
 
 /// A result.
@@ -46,24 +47,12 @@ pub(super) fn read_json(input: impl BufRead, read: &mut Collected) -> Result<(),
 pub(super) fn read_csv(input: impl Read, read: &mut Collected) -> Result<(), ImportErrors> {
     let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
     let mut errors = ImportErrors::default();
-    for row in rows.records() {
-        let row = match row {
-            Ok(row) => row,
-            Err(error) => {
-                errors.add(super::table::broken(&error));
-                if matches!(error.kind(), csv::ErrorKind::Io(_)) {
-                    break;
-                }
-                continue;
-            }
-        };
-        let line = row.position().map_or(0, csv::Position::line);
+    each_row(&mut rows, &mut errors, |row, line| {
         let text = |place: usize| row.get(place).unwrap_or_default().to_owned();
         let number = |place: usize| row.get(place).and_then(|text| text.trim().parse::<u64>().ok());
         let (Some(code), Some(latency)) = (number(1), number(2)) else {
             let help = "write it with `vegeta encode --to csv`";
-            errors.add(ImportError::new(line, "has no status or no latency", help));
-            continue;
+            return Err(ImportError::new(line, "has no status or no latency", help));
         };
         let result = VegetaResult {
             code: u16::try_from(code).unwrap_or(0),
@@ -73,8 +62,8 @@ pub(super) fn read_csv(input: impl Read, read: &mut Collected) -> Result<(), Imp
             url: text(10),
             error: text(5),
         };
-        add(&result, line, read)?;
-    }
+        add(&result, line, read)
+    });
     errors.none()
 }
 

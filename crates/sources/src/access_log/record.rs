@@ -1,5 +1,7 @@
 //! A line of a log as a call: what its fields say together.
 
+use standin_tape::exchange::{ExchangeFailure, FailureReason};
+
 use super::meaning::FieldMeaning;
 use super::values::{ReadTime, decimal, duration};
 use crate::timing::{TimedBody, TimedCall};
@@ -129,10 +131,14 @@ impl<'l> LogRecord<'l> {
             (end.saturating_sub(given.nanos), end)
         };
         let first_byte = self.first_byte.map_or(last_byte, |first| sent.saturating_add(first).min(last_byte));
+        let status = self.status.ok_or("lines without a status")?;
+        let is_abandoned = status == CLIENT_CLOSED_REQUEST;
+        let reason = FailureReason::ClientGone;
         let call = TimedCall {
             method,
             url,
-            status: Some(self.status.ok_or("lines without a status")?),
+            status: Some(status),
+            failure: is_abandoned.then_some(ExchangeFailure { reason, detail: String::new() }),
             response_body: TimedBody::of_size(self.bytes.unwrap_or(0)),
             sent,
             first_byte: Some(first_byte),
@@ -165,6 +171,8 @@ impl<'l> LogRecord<'l> {
     }
 }
 
+/// Status of nginx for a call whose client has gone.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 const NO_STAMP: LineProblem = "lines whose stamp is no time";
 const NOT_SERVED: LineProblem = "calls that did not reach the service";
 const SECOND_NANOS: u64 = 1_000_000_000;
