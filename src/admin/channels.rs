@@ -23,25 +23,22 @@ pub(super) async fn list(Extension(live): Extension<Arc<ServiceState>>) -> Admin
 }
 
 pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
-    match parse_id(&id) {
-        Ok(id) => match live.messaging().channel(&id) {
-            Some(channel) => json_answer(StatusCode::OK, &channel_json(&channel)),
-            None => empty(StatusCode::NOT_FOUND),
-        },
-        Err(refused) => *refused,
-    }
+    let shown = |id| match live.messaging().channel(&id) {
+        Some(channel) => json_answer(StatusCode::OK, &channel_json(&channel)),
+        None => empty(StatusCode::NOT_FOUND),
+    };
+    parse_id(&id).map_or_else(|refused| *refused, shown)
 }
 
 /// Closes a channel, if it is open.
 pub(super) async fn close(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
-    let id = match parse_id(&id) {
-        Ok(id) => id,
-        Err(refused) => return *refused,
+    let closed = |id| {
+        if let Some(channel) = live.messaging().channel(&id) {
+            channel.push(at_once(ChannelCommand::Close(1000, String::new())));
+        }
+        json_answer(StatusCode::OK, &json!({}))
     };
-    if let Some(channel) = live.messaging().channel(&id) {
-        channel.push(at_once(ChannelCommand::Close(1000, String::new())));
-    }
-    json_answer(StatusCode::OK, &json!({}))
+    parse_id(&id).map_or_else(|refused| *refused, closed)
 }
 
 /// Sends a message to the channels whose requests match.

@@ -20,13 +20,7 @@ pub(super) async fn list(Extension(live): Extension<Arc<ServiceState>>) -> Admin
 
 /// Creates a stub, or replaces the one with its id.
 pub(super) async fn create(Extension(live): Extension<Arc<ServiceState>>, body: String) -> AdminResponse {
-    match read(&body, None, &live) {
-        Ok(stub) => {
-            live.messaging().put(&stub);
-            json_answer(StatusCode::CREATED, &stub.document)
-        }
-        Err(refused) => *refused,
-    }
+    stored(&live, &body, None, StatusCode::CREATED).unwrap_or_else(|refused| *refused)
 }
 
 /// Removes the stubs of the API; those of files stay.
@@ -36,45 +30,44 @@ pub(super) async fn clear(Extension(live): Extension<Arc<ServiceState>>) -> Admi
 }
 
 pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
-    let id = match parse_id(&id) {
-        Ok(id) => id,
-        Err(refused) => return *refused,
-    };
-    match find(&live, id) {
+    let shown = |id| match find(&live, id) {
         Some(stub) => json_answer(StatusCode::OK, &stub.document),
         None => empty(StatusCode::NOT_FOUND),
-    }
+    };
+    parse_id(&id).map_or_else(|refused| *refused, shown)
 }
 
-pub(super) async fn replace(
-    Extension(live): Extension<Arc<ServiceState>>,
+/// Replaces the stub of this id by the one in the body, which keeps the id.
+pub(super) async fn change(
     Path(id): Path<String>,
+    Extension(live): Extension<Arc<ServiceState>>,
     body: String,
 ) -> AdminResponse {
-    let id = match parse_id(&id) {
-        Ok(id) => id,
-        Err(refused) => return *refused,
-    };
-    if find(&live, id).is_none() {
-        return empty(StatusCode::NOT_FOUND);
-    }
-    match read(&body, Some(id), &live) {
-        Ok(stub) => {
-            live.messaging().put(&stub);
-            json_answer(StatusCode::OK, &stub.document)
-        }
-        Err(refused) => *refused,
-    }
+    let changed = parse_id(&id).and_then(|id| match find(&live, id) {
+        Some(_) => stored(&live, &body, Some(id), StatusCode::OK),
+        None => Ok(empty(StatusCode::NOT_FOUND)),
+    });
+    changed.unwrap_or_else(|refused| *refused)
 }
 
 pub(super) async fn delete(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
-    match parse_id(&id) {
-        Ok(id) => {
-            live.messaging().edit_stubs(|stubs| stubs.retain(|stub| stub.id != id));
-            json_answer(StatusCode::OK, &json!({}))
-        }
-        Err(refused) => *refused,
-    }
+    let removed = |id| {
+        live.messaging().edit_stubs(|stubs| stubs.retain(|stub| stub.id != id));
+        json_answer(StatusCode::OK, &json!({}))
+    };
+    parse_id(&id).map_or_else(|refused| *refused, removed)
+}
+
+/// Reads a stub and adds it; the answer has the stub as it is echoed.
+fn stored(
+    live: &ServiceState,
+    body: &str,
+    id: Option<Uuid>,
+    status: StatusCode,
+) -> Result<AdminResponse, ErrorResponse> {
+    let stub = read(body, id, live)?;
+    live.messaging().put(&stub);
+    Ok(json_answer(status, &stub.document))
 }
 
 fn find(live: &ServiceState, id: Uuid) -> Option<Arc<MessageStub>> {

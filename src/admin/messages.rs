@@ -28,23 +28,19 @@ pub(super) async fn clear(Extension(live): Extension<Arc<ServiceState>>) -> Admi
 }
 
 pub(super) async fn one(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
-    match parse_id(&id) {
-        Ok(id) => match live.messaging().journal().events().iter().find(|event| event.id == id) {
-            Some(event) => json_answer(StatusCode::OK, &event_json(event)),
-            None => empty(StatusCode::NOT_FOUND),
-        },
-        Err(refused) => *refused,
-    }
+    let shown = |id| match live.messaging().journal().events().iter().find(|event| event.id == id) {
+        Some(event) => json_answer(StatusCode::OK, &event_json(event)),
+        None => empty(StatusCode::NOT_FOUND),
+    };
+    parse_id(&id).map_or_else(|refused| *refused, shown)
 }
 
 pub(super) async fn delete(Extension(live): Extension<Arc<ServiceState>>, Path(id): Path<String>) -> AdminResponse {
-    match parse_id(&id) {
-        Ok(id) => {
-            live.messaging().journal().remove(&[id]);
-            json_answer(StatusCode::OK, &json!({}))
-        }
-        Err(refused) => *refused,
-    }
+    let removed = |id| {
+        live.messaging().journal().remove(&[id]);
+        json_answer(StatusCode::OK, &json!({}))
+    };
+    parse_id(&id).map_or_else(|refused| *refused, removed)
 }
 
 /// Counts the messages that match a pattern.

@@ -70,7 +70,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::post("/message-mappings", Channels, "Create a message stub, or change the one with its id", message_mappings::create).takes(Json).answers(201, Json),
         Route::delete("/message-mappings", Channels, "Remove the message stubs of the API", message_mappings::clear),
         Route::get("/message-mappings/{id}", Channels, "Show a message stub", message_mappings::one),
-        Route::put("/message-mappings/{id}", Channels, "Change a message stub", message_mappings::replace).takes(Json),
+        Route::put("/message-mappings/{id}", Channels, "Change a message stub", message_mappings::change).takes(Json),
         Route::delete("/message-mappings/{id}", Channels, "Remove a message stub", message_mappings::delete),
 
         Route::get("/files", Files, "List the files of `__files`", files::list),

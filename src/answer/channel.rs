@@ -9,9 +9,8 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::{Answerer, Answering};
-use crate::channels::{self, ActionRunner, ChannelSession, SessionLimits, TriggeringEvent};
+use crate::channels::{self, ActionRunner, ChannelSession, SessionLimits, SessionMeans, TriggeringEvent};
 use crate::listen::connection::Connection;
-use crate::live::messaging::Channel;
 use crate::offload::Turns;
 use standin_stub::call::Call;
 
@@ -38,14 +37,14 @@ impl Answerer {
         let reply = channels::accept(request.headers());
         if reply.status == StatusCode::SWITCHING_PROTOCOLS {
             let call = self.call(request, Bytes::new(), None, connection);
-            let session = ChannelSession {
-                channel: Arc::new(Channel::new(Arc::new(call))),
+            let means = SessionMeans {
                 connection: Arc::clone(connection),
                 runner: self.action_runner(),
                 context: self.context.clone(),
                 audit: Arc::clone(&self.audit),
                 limits: SessionLimits { message: self.limits.message, idle: self.limits.idle },
             };
+            let session = ChannelSession::open(call, means);
             connection.take_over(move |upgraded| Box::pin(session.run(upgraded)));
         }
         self.finish(reply, Method::GET, &connection.memory)

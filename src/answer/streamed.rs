@@ -82,6 +82,9 @@ enum StreamState {
     Closing(DeadlineWait),
     /// The rendering beside the worker, with the delay.
     Rendering(Rendering, Duration),
+    /// The stream breaks off once the connection has sent what it was given: an error makes it
+    /// drop the rest.
+    Breaking,
     /// The stream has ended.
     Ended,
 }
@@ -220,7 +223,7 @@ impl StreamBody {
     }
 
     /// Hands a chunk to the connection; `None` if it is empty.
-    fn send(&mut self, rendered: Result<Bytes, ChunkError>, delay: Duration) -> Option<PolledFrame> {
+    fn send(&mut self, rendered: Result<Bytes, ChunkError>, delay: Duration, cx: &Context<'_>) -> Option<PolledFrame> {
         match rendered {
             Ok(chunk) => {
                 self.state = StreamState::Next;
@@ -229,7 +232,7 @@ impl StreamBody {
             }
             Err(error) => {
                 self.record.error = Some(error.to_string());
-                Some(self.end(StreamEnd::Failed))
+                Some(self.end(StreamEnd::Failed, cx))
             }
         }
     }
@@ -251,13 +254,20 @@ impl StreamBody {
         }
     }
 
-    fn end(&mut self, end: StreamEnd) -> PolledFrame {
+    fn end(&mut self, end: StreamEnd, cx: &Context<'_>) -> PolledFrame {
         self.record.end = end;
-        self.state = StreamState::Ended;
-        Poll::Ready(match end {
-            StreamEnd::Complete | StreamEnd::TimeLimit | StreamEnd::Shutdown => None,
-            StreamEnd::Aborted | StreamEnd::ClientGone | StreamEnd::Failed => Some(Err(end.name().into())),
-        })
+        match end {
+            StreamEnd::Complete | StreamEnd::TimeLimit | StreamEnd::Shutdown => {
+                self.state = StreamState::Ended;
+                Poll::Ready(None)
+            }
+            StreamEnd::Aborted | StreamEnd::ClientGone | StreamEnd::Failed => {
+                self.state = StreamState::Breaking;
+                // the connection flushes a body that is not ready, and is polled again
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -267,18 +277,23 @@ impl Body for StreamBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> PolledFrame {
         let body = &mut *self;
-        if matches!(body.state, StreamState::Ended) {
-            return Poll::Ready(None);
+        match body.state {
+            StreamState::Ended => return Poll::Ready(None),
+            StreamState::Breaking => {
+                body.state = StreamState::Ended;
+                return Poll::Ready(Some(Err(body.record.end.name().into())));
+            }
+            _ => {}
         }
         if let Poll::Ready(end) = body.interrupted.as_mut().poll(cx) {
-            return body.end(end);
+            return body.end(end, cx);
         }
         loop {
             match &mut body.state {
                 StreamState::Next => {
                     body.state = body.next_state();
                     if matches!(body.state, StreamState::Ended) {
-                        return body.end(body.record.end);
+                        return body.end(body.record.end, cx);
                     }
                 }
                 StreamState::Waiting(wait, delay) => {
@@ -288,7 +303,7 @@ impl Body for StreamBody {
                     let delay = *delay;
                     match body.render() {
                         Some(rendered) => {
-                            if let Some(frame) = body.send(rendered, delay) {
+                            if let Some(frame) = body.send(rendered, delay, cx) {
                                 return frame;
                             }
                         }
@@ -297,15 +312,15 @@ impl Body for StreamBody {
                 }
                 StreamState::Closing(wait) => {
                     ready!(Pin::new(wait).poll(cx));
-                    return body.end(StreamEnd::TimeLimit);
+                    return body.end(StreamEnd::TimeLimit, cx);
                 }
                 StreamState::Rendering(rendering, delay) => {
                     let (rendered, delay) = (ready!(rendering.as_mut().poll(cx)), *delay);
-                    if let Some(frame) = body.send(rendered, delay) {
+                    if let Some(frame) = body.send(rendered, delay, cx) {
                         return frame;
                     }
                 }
-                StreamState::Ended => return Poll::Ready(None),
+                StreamState::Breaking | StreamState::Ended => return Poll::Ready(None),
             }
         }
     }

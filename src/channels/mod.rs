@@ -6,4 +6,4 @@ mod session;
 
 pub use self::actions::{ActionRunner, TriggeringEvent};
 pub use self::handshake::{accept, is_handshake};
-pub use self::session::{ChannelSession, SessionLimits};
+pub use self::session::{ChannelSession, SessionLimits, SessionMeans};

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -22,6 +23,7 @@ use crate::audit::Audit;
 use crate::listen::connection::{ByteStream, Connection, Upgraded};
 use crate::live::messaging::{Channel, ChannelCounts, MessageEvent, QueuedCommand};
 use crate::worker_context::WorkerContext;
+use standin_stub::call::Call;
 use standin_stub::message::{ChannelCommand, MessageContent, MessageStub};
 
 /// The limits of a channel.
@@ -33,9 +35,14 @@ pub struct SessionLimits {
     pub idle: Duration,
 }
 
-/// A WebSocket connection whose handshake is accepted.
+/// A WebSocket connection whose handshake is accepted. Its channel is listed until it is dropped.
 pub struct ChannelSession {
-    pub channel: Arc<Channel>,
+    channel: Arc<Channel>,
+    means: SessionMeans,
+}
+
+/// The means by which a session serves its channel.
+pub struct SessionMeans {
     pub connection: Arc<Connection>,
     pub runner: ActionRunner,
     pub context: WorkerContext,
@@ -65,30 +72,32 @@ enum SessionEvent {
     Tick,
 }
 
-/// A guard that removes a channel when its session ends in any way.
-struct OpenChannel<'s>(&'s ChannelSession);
-
-impl Drop for OpenChannel<'_> {
+impl Drop for ChannelSession {
     fn drop(&mut self) {
-        let session = self.0;
-        session.channel.close();
-        session.runner.live.messaging().remove_channel(&session.channel.id);
+        self.channel.close();
+        self.means.runner.live.messaging().remove_channel(&self.channel.id);
     }
 }
 
 impl ChannelSession {
+    /// Opens the channel of a request, so that it is listed before its client learns that it is
+    /// open.
+    pub fn open(call: Call, means: SessionMeans) -> Self {
+        let channel = Arc::new(Channel::new(Arc::new(call)));
+        means.runner.live.messaging().add_channel(&channel);
+        Self { channel, means }
+    }
+
     /// Serves the channel until it closes.
     pub async fn run(self, upgraded: Upgraded) {
-        self.runner.live.messaging().add_channel(&self.channel);
-        let _open = OpenChannel(&self);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
-            .max_message_size(Some(self.limits.message))
-            .max_frame_size(Some(self.limits.message));
+            .max_message_size(Some(self.means.limits.message))
+            .max_frame_size(Some(self.means.limits.message));
         let Upgraded { stream, ahead } = upgraded;
         let mut socket = WebSocketStream::from_partially_read(stream, ahead.to_vec(), Role::Server, Some(config)).await;
-        for stub in self.runner.stubs_of_channel(&self.channel) {
+        for stub in self.means.runner.stubs_of_channel(&self.channel) {
             self.act(&stub, None).await;
         }
         let end = self.serve(&mut socket).await;
@@ -102,16 +111,16 @@ impl ChannelSession {
     }
 
     async fn serve(&self, socket: &mut Socket) -> SessionEnd {
-        let mut work = self.connection.work.clone();
+        let mut work = self.means.connection.work.clone();
         let mut ending = pin!(work.ending());
         let (mut heard, mut is_pinged) = (Instant::now(), false);
-        let mut tick = pin!(tokio::time::sleep(self.limits.idle / 4));
+        let mut tick = pin!(tokio::time::sleep(self.means.limits.idle / 4));
         loop {
             let due = self.channel.first_due();
             let event = tokio::select! {
                 biased;
                 () = self.channel.overflowed() => SessionEvent::Overflow,
-                () = wait_until(&self.context, due) => SessionEvent::Due,
+                () = wait_until(&self.means.context, due) => SessionEvent::Due,
                 frame = socket.next() => SessionEvent::Frame(frame),
                 () = self.channel.changed() => SessionEvent::QueueChanged,
                 () = &mut ending => SessionEvent::Shutdown,
@@ -135,12 +144,12 @@ impl ChannelSession {
                     }
                 }
                 SessionEvent::Tick => {
-                    tick.as_mut().reset(tokio::time::Instant::now() + self.limits.idle / 4);
-                    if heard.elapsed() >= self.limits.idle {
+                    tick.as_mut().reset(tokio::time::Instant::now() + self.means.limits.idle / 4);
+                    if is_pinged && heard.elapsed() >= self.means.limits.idle {
                         self.counts().idle.fetch_add(1, Relaxed);
                         return SessionEnd::Close(CloseCode::Away, "no frame came for too long".to_owned());
                     }
-                    if !is_pinged && heard.elapsed() >= self.limits.idle / 2 {
+                    if !is_pinged && heard.elapsed() >= self.means.limits.idle / 2 {
                         is_pinged = true;
                         if let Some(end) = self.write(socket, Message::Ping(Bytes::new())).await {
                             return end;
@@ -166,7 +175,7 @@ impl ChannelSession {
                 return Some(end);
             }
             if !delay.is_zero() {
-                self.audit.record(Instant::now().saturating_duration_since(due), delay);
+                self.means.audit.record(Instant::now().saturating_duration_since(due), delay);
             }
             self.counts().sent.fetch_add(1, Relaxed);
             self.journal(content, true, None, Vec::new());
@@ -195,11 +204,12 @@ impl ChannelSession {
         self.counts().received.fetch_add(1, Relaxed);
         let content = Arc::new(content);
         let stub = if content.len() <= MAX_INLINE_BYTES {
-            self.runner.stub_of_message(&self.channel, &content)
+            self.means.runner.stub_of_message(&self.channel, &content)
         } else {
-            let (runner, channel, content) = (self.runner.clone(), Arc::clone(&self.channel), Arc::clone(&content));
+            let (runner, channel, content) =
+                (self.means.runner.clone(), Arc::clone(&self.channel), Arc::clone(&content));
             let find = move || runner.stub_of_message(&channel, &content);
-            self.runner.offload.run(&self.connection.turns, find).await
+            self.means.runner.offload.run(&self.means.connection.turns, find).await
         };
         let errors = match &stub {
             Some(stub) => self.act(stub, Some(&content)).await,
@@ -214,7 +224,7 @@ impl ChannelSession {
         match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => {
                 self.counts().too_long.fetch_add(1, Relaxed);
-                let reason = format!("a message is longer than {} bytes", self.limits.message);
+                let reason = format!("a message is longer than {} bytes", self.means.limits.message);
                 SessionEnd::Close(CloseCode::Size, reason)
             }
             Error::Utf8(_) => SessionEnd::Close(CloseCode::Invalid, "a text is not UTF-8".to_owned()),
@@ -228,11 +238,11 @@ impl ChannelSession {
     async fn act(&self, stub: &Arc<MessageStub>, message: Option<&Arc<MessageContent>>) -> Vec<String> {
         let event =
             TriggeringEvent { call: Arc::clone(&self.channel.call), message: message.cloned(), at: Instant::now() };
-        self.runner.run(stub, &event, Some(&self.channel), &self.connection.turns).await
+        self.means.runner.run(stub, &event, Some(&self.channel), &self.means.connection.turns).await
     }
 
     fn journal(&self, content: MessageContent, is_sent: bool, stub: Option<Arc<MessageStub>>, errors: Vec<String>) {
-        let journal = self.runner.live.messaging().journal();
+        let journal = self.means.runner.live.messaging().journal();
         if journal.is_on() {
             let (id, channel, at) = (Uuid::new_v4(), Arc::clone(&self.channel), SystemTime::now());
             journal.add(MessageEvent { id, channel, content, is_sent, stub, at, errors });
@@ -240,7 +250,7 @@ impl ChannelSession {
     }
 
     fn counts(&self) -> &ChannelCounts {
-        self.runner.live.messaging().counts()
+        self.means.runner.live.messaging().counts()
     }
 }
 
@@ -252,7 +262,8 @@ async fn wait_until(context: &WorkerContext, due: Option<Instant>) {
     }
 }
 
-/// Sends a close frame, and reads until the client has answered it.
+/// Sends a close frame and reads what the client still sends: bytes that are not read would reset
+/// the connection, and the client would lose the frame.
 async fn close(socket: &mut Socket, code: CloseCode, reason: String) {
     let mut reason = reason;
     let end = (0..=reason.len().min(MAX_REASON_BYTES)).rev().find(|end| reason.is_char_boundary(*end));
@@ -261,6 +272,11 @@ async fn close(socket: &mut Socket, code: CloseCode, reason: String) {
         let frame = CloseFrame { code, reason: reason.into() };
         if socket.close(Some(frame)).await.is_ok() {
             while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+            let stream = socket.get_mut();
+            let mut unread = vec![0; READ_BUFFER_BYTES];
+            if stream.shutdown().await.is_ok() {
+                while stream.read(&mut unread).await.is_ok_and(|count| count > 0) {}
+            }
         }
     };
     // a client that does not answer is not waited for

@@ -67,7 +67,8 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     if connection.http2 {
-        http2::serve(wire, connection, limits, service, work, tasks).await
+        // boxed, as it is larger than the state of an HTTP/1.1 connection
+        Box::pin(http2::serve(wire, connection, limits, service, work, tasks)).await
     } else {
         http1::serve(wire, connection, limits, service, work).await
     }

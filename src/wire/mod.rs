@@ -162,6 +162,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         if !self.ahead.is_empty() {
             let count = self.ahead.len().min(buffer.remaining());
             buffer.put_slice(&self.ahead.split_to(count));
+            if self.ahead.is_empty() {
+                // frees its memory, which an idle connection would hold
+                self.ahead = BytesMut::new();
+            }
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use serde_json::{Value as Json, json};
 
-use super::response::distribution_of;
+use super::delay::distribution_of;
 use super::templates;
 use crate::defect::nearest;
 use crate::render::template::Template;

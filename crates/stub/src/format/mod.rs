@@ -3,6 +3,7 @@
 //! The reader reports every defect instead of stopping at the first, and returns the mapping as
 //! WireMock echoes it.
 
+mod delay;
 mod json_schema;
 mod listeners;
 mod proxy;
@@ -18,9 +19,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+pub(crate) use delay::delay as delay_of;
 pub use json_schema::STUB_JSON_SCHEMA;
 pub use response::delays;
-pub(crate) use stream::delay as delay_of;
 pub(crate) use templates::parse as parse_template;
 
 use self::response::ParsedResponse;

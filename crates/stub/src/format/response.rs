@@ -9,9 +9,10 @@ use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 use serde_json::{Map, Value as Json};
 
+use super::delay::distribution_of;
 use super::{proxy, stream, templates};
 use crate::call::latin_bytes;
-use crate::delay::{Distribution, Param, ParamValue};
+use crate::delay::Distribution;
 use crate::files::BLOCKING_READ_LIMIT;
 use crate::files::FilesFolder;
 use crate::render::format::{fault, headers, status};
@@ -21,7 +22,7 @@ use crate::render::{Delays, ResponseTemplates};
 use crate::reply::{Body, Dribble, Reply};
 use crate::source::defect::Defect;
 use crate::source::rule::Rule;
-use crate::source::{Node, Object, Reader, Strictness, Value};
+use crate::source::{Node, Object, Reader, Strictness};
 use standin_files::regular_file;
 
 /// Known fields of a response definition.
@@ -227,50 +228,6 @@ fn distribution(object: &mut Object<'_>, reader: &mut Reader) -> Option<Distribu
     let node = object.node("delayDistribution")?;
     object.echo("delayDistribution", node.to_json());
     reader.within("delayDistribution", |reader| distribution_of(node, reader))
-}
-
-/// Reads a delay distribution in milliseconds; `None` if it has an error.
-pub(super) fn distribution_of(node: &Node, reader: &mut Reader) -> Option<Distribution> {
-    let whole = Object::open(node, "a distribution", reader)?;
-    let kind = match whole.node("type").map(|node| &node.value) {
-        Some(Value::String(kind)) => kind.as_str(),
-        _ => {
-            let help = format!("add `\"type\"`: one of {}", Distribution::KINDS.join(", "));
-            reader.error(node, "a distribution needs a `type`", help);
-            return None;
-        }
-    };
-    let params = params(&whole, reader)?;
-    match Distribution::build(kind, &params) {
-        Ok(distribution) => Some(distribution),
-        Err(error) => {
-            let at = error.param.as_deref().and_then(|key| whole.node(key)).unwrap_or(node);
-            reader.error(at, error.message, error.help);
-            None
-        }
-    }
-}
-
-fn params<'n>(whole: &Object<'n>, reader: &mut Reader) -> Option<Vec<Param<'n>>> {
-    let mut params = Vec::new();
-    for member in whole.members().iter().filter(|member| member.key != "type") {
-        let number = match &member.value.value {
-            Value::Null => continue,
-            Value::Number(text) | Value::String(text) => text.parse::<f64>().ok(),
-            _ => None,
-        };
-        let Some(number) = number else {
-            let message = format!("`{}` is a number, not {}", member.key, member.value.kind_name());
-            reader.error_at(&member.value, &member.key, message, "give it in milliseconds");
-            return None;
-        };
-        let value = match member.key.as_str() {
-            "cv" | "shape" | "sigma" => ParamValue::Number(number),
-            _ => ParamValue::Time(number * 1e6),
-        };
-        params.push(Param { name: &member.key, value });
-    }
-    Some(params)
 }
 
 /// Writes numbers with exponents as decimals, as WireMock does: `1E+3` becomes `1000`.

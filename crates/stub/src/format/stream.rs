@@ -5,9 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde_json::{Map, Value as Json};
 
-use super::response::distribution_of;
+use super::delay::delay;
 use super::templates;
-use crate::delay::Distribution;
 use crate::render::TemplatedText;
 use crate::render::stream::{ChunkSource, EventFields, StreamChunk, StreamDefinition, StreamEnding, StreamFormat};
 use crate::render::template::Template;
@@ -176,24 +175,6 @@ fn text_of(node: &Node, is_templated: bool, key: &str, reader: &mut Reader) -> T
     }
 }
 
-/// Reads a delay: a number of milliseconds, or a distribution.
-pub(crate) fn delay(object: &Object<'_>, reader: &mut Reader) -> Option<Distribution> {
-    let node = object.node("delay")?;
-    match &node.value {
-        Value::Number(text) | Value::String(text) => {
-            match text.parse::<f64>().ok().filter(|number| *number >= 0.0 && *number <= MAX_DELAY_MILLISECONDS) {
-                Some(number) => Some(Distribution::fixed(Duration::from_secs_f64(number / 1e3))),
-                None => {
-                    let message = format!("a `delay` is a number of milliseconds of up to a year, not `{text}`");
-                    reader.error_at(node, "delay", message, "write digits, or a distribution");
-                    None
-                }
-            }
-        }
-        _ => reader.within("delay", |reader| distribution_of(node, reader)),
-    }
-}
-
 /// Reads `repeat`: a number of rounds, or `forever`.
 fn rounds(stream: &Object<'_>, reader: &mut Reader) -> Option<u64> {
     let Some(node) = stream.node("repeat") else { return Some(1) };
@@ -231,6 +212,3 @@ fn ending(stream: &mut Object<'_>, reader: &mut Reader) -> StreamEnding {
         }
     }
 }
-
-/// Longest delay of a chunk in milliseconds: a year.
-const MAX_DELAY_MILLISECONDS: f64 = 365.0 * 86_400e3;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::render::templated_text::TemplatedText;
 use crate::render::template::budget::RenderError;
+use crate::render::templated_text::TemplatedText;
 
 /// The encoding of the chunks of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
