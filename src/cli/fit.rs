@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::operation_args::OperationArgs;
 use super::profile_file::{self, Author};
-use super::{Exit, Failure, print_line, print_note, saved_report};
+use super::{Exit, Failure, print_line, print_note, saved_report, sender_args};
 use standin_learn::connections::{ConnectionEvidence, FittedConnections};
 use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
@@ -40,6 +40,10 @@ pub(super) struct FitArgs {
     #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
     to: Option<Duration>,
 
+    /// Predict latencies at this load too, in calls a second: `--at 300/s`; may be given several times
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    at: Vec<f64>,
+
     /// Take one model even if the service changed while it was recorded, tapes name different
     /// targets, or the model does not explain them
     #[arg(long)]
@@ -66,6 +70,11 @@ struct RecordedService {
     connections: Option<FittedConnections>,
     /// Begin of the latest recording, in seconds since 1970.
     recorded: Option<u64>,
+}
+
+/// Parses a rate in calls a second: `300` or `300/s`.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    sender_args::parse_rate(text.strip_suffix("/s").unwrap_or(text))
 }
 
 impl FitArgs {
@@ -110,8 +119,8 @@ impl FitArgs {
     /// Fits the tapes, prints the report, and writes the profile.
     fn fit(&self, tapes: &[PathBuf]) -> Result<Exit, Failure> {
         let (traces, about) = self.traces(tapes)?;
-        let fitted =
-            Fitted::new(&profile_file::service(&self.dir), &traces).map_err(|error| Failure::of_error(&error))?;
+        let fitted = Fitted::with_predictions(&profile_file::service(&self.dir), &traces, &self.at)
+            .map_err(|error| Failure::of_error(&error))?;
         let fitted = fitted.since(self.from);
         let path = profile_file::path(&self.dir, &self.profile);
         let refused = !self.anyway && fitted.drift.is_some_and(|drift| drift.refuses_one_model());
@@ -145,6 +154,12 @@ impl FitArgs {
                 "the model does not explain the recording; the report says what is missing",
             )
             .help("use the profile at recorded loads only"));
+        }
+        if fitted.is_uncertain() && !self.anyway {
+            return Err(Failure::check_failed(
+                "the recording does not determine the predictions; the report says at which load",
+            )
+            .help("record at a higher load, or longer; `--anyway` accepts the profile as it is"));
         }
         Ok(Exit::Success)
     }

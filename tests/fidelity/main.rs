@@ -58,7 +58,8 @@ fn predict(queue: Queue, discipline: &str) {
         let _ = std::fs::remove_dir_all(&folder);
         Standin::record(service, &folder)
     });
-    let report = run(&["fit", text(&folder)]);
+    // the structure is what is tested here; a busy machine may leave the prediction open
+    let report = run(&["fit", text(&folder), "--anyway"]);
     println!("{report}");
     let profile = std::fs::read_to_string(folder.join("profiles/recorded.yaml")).expect("a profile");
     for expected in [format!("discipline: {discipline}"), "workers: 4".to_owned()] {

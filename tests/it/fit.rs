@@ -127,6 +127,19 @@ fn tapes_that_do_not_belong_here_are_told() {
     folder.assert(&["fit", "--anyway"], 0, "written to");
 }
 
+/// The worker serves 96 calls a second, and the recording goes up to 77.
+#[test]
+fn a_load_is_predicted_and_said_to_be_unknown_near_the_capacity() {
+    let folder = Folder::new();
+    folder.assert(&["fit", "--at", "40/s", "--at", "50"], 0, "     40.0 ");
+    folder.assert(&["fit", "--json", "--at", "40/s"], 0, "\"perSecond\": 40.0");
+    folder.assert(&["fit", "--at", "95/s"], 1, "predictions are uncertain beyond");
+    folder.assert(&["fit", "--at", "95/s"], 1, "does not determine the predictions");
+    assert!(text(&folder.profile()).contains("predictions agree within 30% up to"), "{}", text(&folder.profile()));
+    folder.assert(&["fit", "--at", "95/s", "--anyway"], 0, "written to");
+    folder.assert(&["fit", "--at", "fast"], 64, "give a number above 0");
+}
+
 /// A service whose speed changes gets no profile, except of a part, or of all with `--anyway`.
 #[test]
 fn a_service_that_changed_gets_no_profile() {

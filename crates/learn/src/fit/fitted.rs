@@ -74,6 +74,14 @@ pub struct Fitted {
     /// were asked for, in ascending order of load; empty if no load could be held out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub predictions: Vec<LoadPrediction>,
+    /// Names of other models that the tape accepts, the closest first; the intervals of the
+    /// predictions hold theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+    /// Highest of these loads, in calls a second, up to which the models that the tape accepts agree
+    /// within 30 %; 0 if they agree at none, `None` without predictions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_up_to: Option<f64>,
     /// Findings and caveats to report beside the numbers.
     #[serde(rename = "statements")]
     pub findings: Vec<Finding>,
@@ -163,13 +171,10 @@ impl Fitted {
         self.findings.iter().any(Finding::is_unexplained)
     }
 
-    /// Returns the load in calls a second up to which predictions are known within 30 %, if they are
-    /// not throughout.
-    pub fn known_up_to(&self) -> Option<f64> {
-        self.findings.iter().find_map(|finding| match finding {
-            Finding::Uncertain { known_up_to, .. } => Some(*known_up_to),
-            _ => None,
-        })
+    /// Returns true if the models that the tape accepts disagree at a load up to 120 % of the
+    /// recorded one, or at a load that was asked for.
+    pub fn is_uncertain(&self) -> bool {
+        self.findings.iter().any(|finding| matches!(finding, Finding::Uncertain { .. }))
     }
 
     /// Returns true if predictions beyond the recorded load must not be trusted.

@@ -34,6 +34,7 @@ mod time;
 use self::confidence::member::SimulatedModel;
 use self::explanation::{Explanation, Prepared};
 use self::limits::RejectionLimits;
+use self::model_comparison::ModelComparison;
 use self::prepare::drift::find_drift;
 use self::report::findings::rules::{self, uncertainty};
 
@@ -64,11 +65,8 @@ impl Fitted {
         let prepared = Prepared::new(traces)?;
         let mut explanation = Explanation::of_single_station(&prepared);
         let tandem = explanation.try_more_parameters(&prepared);
-        let mut comparison = explanation.compare_models(&prepared);
-        if let (Some(comparison), true) = (&comparison, std::env::var("STANDIN_MEMBERS").is_ok()) {
-            eprintln!("{}", comparison.describe().into_iter().take(9).collect::<Vec<_>>().join("\n"));
-        }
         let drift = find_drift(&prepared.work, &explanation.demands);
+        let mut comparison = explanation.compare_models(&prepared, drift.is_none());
         explanation.findings.extend(drift.map(|drift| drift.finding(traces)));
         let limits = RejectionLimits::learn(traces, explanation.chosen.model, prepared.leaky_bucket);
         let about_tapes = rules::for_tapes(traces, &explanation.valid, prepared.excluded);
@@ -80,8 +78,10 @@ impl Fitted {
         }
         // a front has no simulation over other arrivals
         let comparison = comparison.filter(|_| tables.default.front.is_none());
+        let alternatives = comparison.as_ref().map(ModelComparison::alternatives).unwrap_or_default();
         let predictions = comparison.map(|comparison| comparison.predict(&prepared, rates)).unwrap_or_default();
-        explanation.findings.extend(uncertainty(&predictions, &explanation.valid, rates));
+        let (known_up_to, uncertain) = uncertainty(&predictions, &explanation.valid, rates);
+        explanation.findings.extend(uncertain);
         explanation.findings.extend(about_tapes);
         rules::order(&mut explanation.findings);
         let (station, workers) = explanation.reported_station();
@@ -107,6 +107,8 @@ impl Fitted {
             mistimed: traces.iter().map(|trace| trace.mistimed.len() as u64).sum(),
             valid: explanation.valid,
             predictions,
+            alternatives,
+            known_up_to,
             findings: explanation.findings,
         })
     }

@@ -1,6 +1,8 @@
 //! Comparison of the model that the search chose with models of every family, by simulation of the
 //! tape; and the predictions of those that the tape accepts.
 
+use std::collections::BTreeSet;
+
 use super::confidence::ConfidenceSet;
 use super::confidence::candidates::{SearchedFamilies, without_queue};
 use super::confidence::load_schedule::ArrivalPattern;
@@ -22,9 +24,9 @@ pub(crate) struct ModelComparison {
 
 impl Explanation {
     /// Compares models of all families by simulation of the tape. A layered queue that is clearly
-    /// closer to the tape than the chosen model replaces it. `None` where no load could be held
-    /// out, because then nothing tells the models apart.
-    pub(crate) fn compare_models(&mut self, prepared: &Prepared<'_>) -> Option<ModelComparison> {
+    /// closer to the tape than the chosen model replaces it, unless the service changed. `None` where
+    /// no load could be held out, because then nothing tells the models apart.
+    pub(crate) fn compare_models(&mut self, prepared: &Prepared<'_>, is_stable: bool) -> Option<ModelComparison> {
         let (work, split) = (&prepared.work, prepared.split.as_ref()?);
         let part = work.excerpt(COMPARED_CALLS, work.max_inside() as usize);
         let tape = TapeQuantiles::new(&part, split)?;
@@ -45,13 +47,18 @@ impl Explanation {
             };
             families.compare(&part, &tape)
         };
-        let closer = set.clearly_closer().filter(|_| prepared.stalls.is_none() && !self.is_light_load);
-        if let Some(SimulatedModel::Layered(model)) = closer.cloned() {
-            set.serve(&tape, Member::new(SimulatedModel::Layered(model.clone()), &part));
-            let fit = LayeredFit::of_model(work, split, model, Vec::new());
-            self.curve = None;
-            self.findings.retain(|one| !matches!(one, Finding::LoadDependentRate { .. }));
-            self.replace_with_layered_queue(fit, prepared);
+        let may_replace = is_stable && prepared.stalls.is_none() && !self.is_light_load;
+        if let Some(SimulatedModel::Layered(model)) = set.clearly_closer().filter(|_| may_replace).cloned() {
+            let fit = LayeredFit::of_model(work, split, model.clone(), Vec::new());
+            // what the demands say must not contradict what the simulation says
+            let tolerance = prepared.ranking.tolerance();
+            let limit = if self.layered.is_some() { self.effect + tolerance } else { self.effect - tolerance };
+            if fit.effect < limit {
+                set.serve(&tape, Member::new(SimulatedModel::Layered(model), &part));
+                self.curve = None;
+                self.findings.retain(|one| !matches!(one, Finding::LoadDependentRate { .. }));
+                self.replace_with_layered_queue(fit, prepared);
+            }
         }
         Some(ModelComparison { part, set })
     }
@@ -62,7 +69,9 @@ impl Explanation {
         if self.layered_candidates.is_empty() && work.len() >= MIN_LAYERED_CALLS {
             let tolerance = prepared.ranking.tolerance().min(MAX_TOLERANCE);
             let outside = [work.round_trip, self.chosen.model.outside];
-            self.layered_candidates = LayeredFit::candidates(work, &outside, tolerance);
+            let StationModel { workers, discipline, .. } = self.chosen.model;
+            let most = if discipline == QueueDiscipline::Fifo { 2 * workers } else { 3 * workers };
+            self.layered_candidates = LayeredFit::candidates(work, workers / 2..=most, &outside, tolerance);
         }
         if self.curve_candidate.is_none() {
             self.curve_candidate = LoadDependentFit::find(work, split).map(|fit| fit.curve);
@@ -96,18 +105,25 @@ impl ModelComparison {
         let recorded = split.held_out_rate(&prepared.work);
         let mut rates: Vec<f64> = LOADS.iter().map(|load| load * recorded).chain(asked.iter().copied()).collect();
         rates.sort_by(f64::total_cmp);
-        let predictor = Predictor::new(&self.part, pattern, prepared.operations.keys().map(ToString::to_string).collect());
+        let predictor =
+            Predictor::new(&self.part, pattern, prepared.operations.keys().map(ToString::to_string).collect());
         rates.into_iter().map(|rate| predictor.predict(&self.set, rate)).collect()
     }
 
-    /// Returns a line for each model, for experiments.
-    pub(crate) fn describe(&self) -> Vec<String> {
-        self.set.describe()
+    /// Returns the names of the models that the tape accepts beside the served one.
+    pub(crate) fn alternatives(&self) -> Vec<String> {
+        let accepted = self.set.accepted();
+        let served = accepted[0].name();
+        let mut names: Vec<String> = accepted[1..].iter().map(|member| member.name()).collect();
+        names.retain(|name| *name != served);
+        let mut known = BTreeSet::new();
+        names.retain(|name| known.insert(name.clone()));
+        names
     }
 }
 
 /// Loads at which latencies are predicted, as multiples of the highest recorded load.
-const LOADS: &[f64] = &[0.8, 0.9, 1.0, 1.1, 1.2];
+const LOADS: &[f64] = &[0.8, 0.9, 1.0, 1.1, 1.2, 1.4];
 /// Number of calls that models are compared on.
 const COMPARED_CALLS: usize = 10_000;
 /// Minimum number of calls for a search of layered queues.

@@ -187,7 +187,7 @@ impl Layers {
         let rate = load * self.capacity();
         let near = |one: &&LoadPrediction| (one.per_second / rate - 1.0).abs() < 1e-6;
         let prediction = fitted.predictions.iter().find(near).expect("asked for");
-        let is_announced = fitted.is_unexplained() || fitted.known_up_to().is_some_and(|known| known < rate * 0.999);
+        let is_announced = fitted.is_unexplained() || fitted.known_up_to.is_some_and(|known| known < rate * 0.999);
         let mut coverage = Coverage { announced: usize::from(is_announced), ..Coverage::default() };
         for (kind, truth) in self.kinds.iter().zip(self.expected(load)) {
             let operation = prediction.operations.iter().find(|one| one.name == kind.name).expect("recorded");

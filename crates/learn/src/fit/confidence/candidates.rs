@@ -27,7 +27,10 @@ impl SearchedFamilies<'_> {
         let single = |model| Member::new(SimulatedModel::Single(model), work);
         let stations = self.ranking.stations.iter().take(SINGLE_STATIONS);
         set.add(tape, stations.map(|scored| single(scored.with_likely_outside(work).model)).collect());
-        set.add(tape, self.curve.iter().map(|curve| Member::new(SimulatedModel::Curve((*curve).clone()), work)).collect());
+        set.add(
+            tape,
+            self.curve.iter().map(|curve| Member::new(SimulatedModel::Curve((*curve).clone()), work)).collect(),
+        );
         let smallest = smallest_latency(work);
         let with_outside = self.layered.iter().flat_map(|candidate| {
             let of = |share: &f64| LayeredCandidate::at_outside(work, &candidate.model, smallest * share);

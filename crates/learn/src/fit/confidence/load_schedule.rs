@@ -2,6 +2,8 @@
 
 use crate::fit::prepare::workload::Workload;
 use crate::fit::search::holdout_validation::HoldoutSplit;
+use rand::Rng as _;
+use standin_model::draws::Draws;
 
 /// Gaps between the arrivals of a tape's highest load.
 pub(crate) struct ArrivalPattern {
@@ -33,14 +35,19 @@ impl ArrivalPattern {
         })
     }
 
-    /// Returns a workload of arrivals at a rate in calls a second; its finishes are unknown.
-    pub(crate) fn at(&self, per_second: f64, calls: usize, run: u64, runs: u64) -> Workload {
-        let first = self.gaps.len() * run as usize / runs as usize;
+    /// Returns a workload of arrivals at a rate in calls a second; its finishes are unknown. Blocks
+    /// of successive gaps are drawn at random (Kuensch, *The jackknife and the bootstrap for general
+    /// stationary observations*, Annals of Statistics 17, 1989), so that each `run` has arrivals of
+    /// its own, with the bursts of the tape.
+    pub(crate) fn at(&self, per_second: f64, calls: usize, run: u64) -> Workload {
+        let draws = Draws::new(run);
         let mut work =
             Workload { operation_count: self.operation_count, round_trip: self.round_trip, ..Workload::default() };
         let mut now = 0.0;
         for rank in 0..calls {
-            let (gap, operation) = self.gaps[(first + rank) % self.gaps.len()];
+            let block = draws.at(0, (rank / BLOCK_CALLS) as u64).next_u64();
+            let first = ((u128::from(block) * self.gaps.len() as u128) >> 64) as usize;
+            let (gap, operation) = self.gaps[(first + rank % BLOCK_CALLS) % self.gaps.len()];
             now += gap / per_second * 1e9;
             work.arrivals.push(now);
             work.operations.push(operation);
@@ -49,5 +56,7 @@ impl ArrivalPattern {
     }
 }
 
+/// Number of successive gaps that stay together.
+const BLOCK_CALLS: usize = 25;
 /// Minimum number of gaps that show a pattern.
 const MIN_GAPS: usize = 100;

@@ -91,34 +91,11 @@ impl ConfidenceSet {
         let others = order.into_iter().take(MAX_ACCEPTED).map(|place| &self.members[place].0);
         std::iter::once(&self.members[0].0).chain(others).collect()
     }
-
-    /// Returns a line for each model in ascending order of distance, for experiments.
-    pub(crate) fn describe(&self) -> Vec<String> {
-        let mut lines: Vec<(f64, String)> = self
-            .distances()
-            .into_iter()
-            .zip(&self.members)
-            .enumerate()
-            .map(|(place, (distance, (member, _)))| {
-                let mark = if place == 0 { "served" } else { "" };
-                let detail = match &member.model {
-                    SimulatedModel::Layered(model) => {
-                        format!("{:.2?} outside {:.2}", model.cpu_shares, model.outside / 1e6)
-                    }
-                    SimulatedModel::Single(model) => format!("outside {:.2}", model.outside / 1e6),
-                    _ => String::new(),
-                };
-                (distance, format!("{distance:>7.2} {:<20} {detail} {mark}", member.name()))
-            })
-            .collect();
-        lines.sort_by(|one, other| one.0.total_cmp(&other.0));
-        lines.into_iter().map(|(_, line)| line).collect()
-    }
 }
 
 /// Least gain in distance by which a layered queue replaces the served model: absolute, and as a
 /// share of its own distance. More parameters come closer to any tape by chance.
-const FIFO_GAIN: (f64, f64) = (0.25, 0.25);
+const FIFO_GAIN: (f64, f64) = (0.2, 0.2);
 const SHARED_GAIN: (f64, f64) = (0.12, 0.1);
 const LAYERED_GAIN: (f64, f64) = (0.2, 0.2);
 /// Largest excess of an accepted model's distance over the best: absolute, and as a share.

@@ -82,7 +82,7 @@ impl<'w> Predictor<'w> {
 
     /// Predicts latencies at a rate in calls a second.
     pub(crate) fn predict(&self, set: &ConfidenceSet, per_second: f64) -> LoadPrediction {
-        let schedules: Vec<Workload> = (0..RUNS).map(|run| self.pattern.at(per_second, CALLS, run, RUNS)).collect();
+        let schedules: Vec<Workload> = (0..RUNS).map(|run| self.pattern.at(per_second, CALLS, run)).collect();
         let all: Vec<Vec<Option<LogQuantiles>>> =
             set.accepted().into_iter().map(|member| self.quantiles(member, &schedules)).collect();
         let interval = |group: usize| {
@@ -152,6 +152,6 @@ const MIN_CALLS: usize = 100;
 /// Seed of the first run; others than those of the runs on the tape.
 const FIRST_SEED: u64 = 100;
 /// Standard deviations of a run by which an interval goes beyond the predictions of the models: the
-/// tape is one such run, and the prediction a mean of three. 1.645 for 90 %, times the root of 1/3
-/// (the runs) and 1/2 (the tape has more calls).
+/// tape is one such run, and the prediction is a mean of three. 1.645 for 90 %, times the root of
+/// 1/3 for the runs and 1/2 for the tape, which has more calls.
 const CHANCE: f64 = 1.5;

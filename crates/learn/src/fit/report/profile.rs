@@ -30,6 +30,7 @@ impl Fitted {
                 timing: self.timing(operation),
             })
         });
+        let known = self.known_up_to.filter(|_| self.is_uncertain()).unwrap_or(f64::INFINITY);
         let service = ProfileService {
             name: self.service.clone(),
             pattern: None,
@@ -49,7 +50,8 @@ impl Fitted {
             valid: ProfileValidRange {
                 utilization: self.valid.utilization.map(|used| (used * 1e3).round() / 10.0 / 100.0),
                 in_flight: Some(u64::from(self.valid.in_flight)),
-                per_second: Some((self.valid.per_second * 10.0).round() / 10.0),
+                // where models differ at recorded loads, the profile holds up to where they agree
+                per_second: Some((f64::min(self.valid.per_second, known) * 10.0).round() / 10.0),
                 samples: Some(self.valid.samples),
                 recorded: None,
             },
@@ -59,9 +61,16 @@ impl Fitted {
 
     fn description(&self) -> String {
         let load = format!("{:.1} calls/s", self.valid.per_second);
-        match (self.discipline, self.valid.utilization) {
+        let recorded = match (self.discipline, self.valid.utilization) {
             (QueueDiscipline::Unlimited, _) | (_, None) => format!("as recorded, up to {load}"),
             (_, Some(used)) => format!("as recorded, up to {:.0}% load ({load})", used * 100.0),
+        };
+        match self.known_up_to {
+            Some(known) if known > 0.0 => {
+                format!("{recorded}; predictions agree within 30% up to {known:.1} calls/s")
+            }
+            Some(_) => format!("{recorded}; predictions agree within 30% at no load"),
+            None => recorded,
         }
     }
 

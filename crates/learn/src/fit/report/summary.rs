@@ -148,9 +148,10 @@ impl Fitted {
         );
         for statement in &self.findings {
             let step = match statement {
-                Finding::CapacityUnknown { .. } | Finding::Ambiguous { .. } | Finding::PoolHardlyUsed { .. } => {
-                    higher.as_str()
-                }
+                Finding::CapacityUnknown { .. }
+                | Finding::Ambiguous { .. }
+                | Finding::Uncertain { .. }
+                | Finding::PoolHardlyUsed { .. } => higher.as_str(),
                 Finding::RareWaits { workers: (low, high), .. } if low < high => higher.as_str(),
                 Finding::SingleLoad => {
                     "record at several loads, from calm to busy, so that a prediction can be checked"

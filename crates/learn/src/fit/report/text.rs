@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::fit::confidence::prediction::LatencyInterval;
 use crate::fit::demand::OperationFit;
 use crate::fit::demand::gpd_tail::Tail;
 use crate::fit::fitted::Fitted;
@@ -9,12 +10,20 @@ use crate::fit::report::profile::three_digits;
 use crate::fit::station_model::QueueDiscipline;
 use crate::terminal::write_wrapped;
 use standin_stub::delay::units::{duration, rate};
-use standin_text::{counted, grouped, short_duration, signed_percent, truncate};
+use standin_text::{counted, grouped, list, short_duration, signed_percent, truncate};
 
 impl fmt::Display for Fitted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_unexplained() {
             writeln!(out, "{}: do not trust it beyond the recorded load", self.service)?;
+            writeln!(out, "  the closest model: {}", self.station())?;
+        } else if self.is_uncertain() {
+            let known = self.known_up_to.unwrap_or(0.0);
+            if known > 0.0 {
+                writeln!(out, "{}: predictions are uncertain beyond {known:.0} calls/s", self.service)?;
+            } else {
+                writeln!(out, "{}: predictions are uncertain", self.service)?;
+            }
             writeln!(out, "  the closest model: {}", self.station())?;
         } else {
             writeln!(out, "{}: {}", self.service, self.station())?;
@@ -36,6 +45,7 @@ impl fmt::Display for Fitted {
             write_wrapped(out, "  - ", &statement.to_string())?;
         }
         self.candidates(out)?;
+        self.validation(out)?;
         self.predictions(out)?;
         self.demands(out)
     }
@@ -96,7 +106,7 @@ impl Fitted {
         Ok(())
     }
 
-    fn predictions(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn validation(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.strata.is_empty() {
             return Ok(());
         }
@@ -111,6 +121,29 @@ impl Fitted {
             writeln!(out, "{}", if stratum.held_out { " *" } else { "" })?;
         }
         writeln!(out, "  * held out: what to expect beyond the tape")
+    }
+
+    fn predictions(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.predictions.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n  expected latencies (90 % interval over all models that the tape accepts)")?;
+        writeln!(out, "  {:>9} {:>21} {:>21} {:>21}", "calls/s", "p50", "p95", "p99")?;
+        for prediction in &self.predictions {
+            write!(out, "  {:>9.1}", prediction.per_second)?;
+            for LatencyInterval { low, expected, high } in prediction.all {
+                let [low, expected, high] = [low, expected, high].map(|time| three_digits(time.as_secs_f64() * 1e3));
+                write!(out, " {:>21}", format!("{expected} ({low}-{high})"))?;
+            }
+            let is_known = self.known_up_to.is_some_and(|known| prediction.per_second <= known);
+            writeln!(out, "{}", if is_known { "" } else { " ?" })?;
+        }
+        writeln!(out, "  milliseconds; ? marks loads at which the models differ by more than 30 %,")?;
+        writeln!(out, "  or at which the service is saturated")?;
+        if self.alternatives.is_empty() {
+            return Ok(());
+        }
+        write_wrapped(out, "  ", &format!("the tape also accepts {}", list(&self.alternatives, "and")))
     }
 
     fn demands(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

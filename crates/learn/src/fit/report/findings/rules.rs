@@ -149,19 +149,33 @@ pub(crate) fn replace_with_layered_queue(findings: &mut Vec<Finding>, fit: &Laye
     }
 }
 
-/// Returns the finding that the accepted models differ by more than 30 % at a load up to 120 % of
-/// the recorded one, or at an `asked` rate in calls a second.
-pub(crate) fn uncertainty(predictions: &[LoadPrediction], valid: &ValidRange, asked: &[f64]) -> Option<Finding> {
+/// Returns the load in calls a second up to which the accepted models agree within 30 %, and the
+/// finding that they do not at a load up to 120 % of the recorded one, or at an `asked` rate.
+pub(crate) fn uncertainty(
+    predictions: &[LoadPrediction],
+    valid: &ValidRange,
+    asked: &[f64],
+) -> (Option<f64>, Option<Finding>) {
     // close to saturation latencies depend on how long it lasts
-    let is_saturated = |prediction: &LoadPrediction| {
-        let used = valid.utilization.map(|used| used * prediction.per_second / valid.per_second);
-        used.is_some_and(|used| used > SATURATED) && !asked.contains(&prediction.per_second)
+    let is_compared = |prediction: &&LoadPrediction| {
+        let used = valid.utilization.map_or(0.0, |used| used * prediction.per_second / valid.per_second);
+        used <= SATURATED || asked.contains(&prediction.per_second)
     };
-    let compared: Vec<&LoadPrediction> = predictions.iter().filter(|one| !is_saturated(one)).collect();
-    let first = compared.iter().position(|prediction| prediction.width() > MAX_KNOWN_WIDTH)?;
-    let (unknown, [_, p95, _]) = (compared[first], compared[first].all);
-    let known_up_to = first.checked_sub(1).map_or(0.0, |last| compared[last].per_second);
-    Some(Finding::Uncertain { known_up_to, per_second: unknown.per_second, p95: (p95.low, p95.high) })
+    let compared: Vec<&LoadPrediction> = predictions.iter().filter(is_compared).collect();
+    let first = compared.iter().position(|prediction| prediction.width() > MAX_KNOWN_WIDTH);
+    let known = match first {
+        Some(0) => Some(0.0),
+        first => compared[..first.unwrap_or(compared.len())].last().map(|prediction| prediction.per_second),
+    };
+    let finding = first.map(|first| compared[first]).filter(|unknown| {
+        unknown.per_second <= valid.per_second * MAX_WARNED_LOAD || asked.iter().any(|rate| *rate >= unknown.per_second)
+    });
+    let finding = finding.map(|unknown| {
+        let [_, p95, _] = unknown.all;
+        let (known_up_to, per_second) = (known.unwrap_or(0.0), unknown.per_second);
+        Finding::Uncertain { known_up_to, per_second, p95: (p95.low, p95.high) }
+    });
+    (known, finding)
 }
 
 /// Returns true if a layered queue leaves a part of the tape unexplained.
@@ -318,6 +332,8 @@ pub(crate) fn widened(accepted: Option<(u32, u32)>, workers: Option<u32>, findin
 /// Largest relative distance of an interval's end from the prediction at which a load counts as
 /// known.
 const MAX_KNOWN_WIDTH: f64 = 0.3;
+/// Load, relative to the highest recorded one, up to which models must agree.
+const MAX_WARNED_LOAD: f64 = 1.2;
 /// Utilization above which latencies at a load are not compared.
 const SATURATED: f64 = 0.93;
 /// Effect size above which one queue does not explain the tape, unless chance makes as much.

@@ -81,6 +81,9 @@ fn fitted(findings: Vec<Finding>) -> Fitted {
         default: operation("all"),
         mistimed: 0,
         valid: ValidRange { utilization: Some(0.9), in_flight: 20, per_second: 90.0, samples: 2_000 },
+        predictions: Vec::new(),
+        alternatives: Vec::new(),
+        known_up_to: None,
         findings,
     }
 }

@@ -1,6 +1,8 @@
 //! The search for a layered queue: pools and cores by effect size, the close ones by how well they
 //! predict the highest load from the rest.
 
+use std::ops::RangeInclusive;
+
 use super::cpu_shares::{self, ComparedCalls};
 use super::inversion::PoolInversion;
 use super::{LayeredFit, LayeredModel, simulation};
@@ -28,9 +30,14 @@ impl LayeredFit {
     /// Returns the layered queues that explain a workload best by effect size; none where calls
     /// hardly meet.
     ///
-    /// `outside` are the latencies outside the pool that are tried, in nanoseconds, `tolerance` is
-    /// the difference of effect sizes that means nothing.
-    pub(crate) fn candidates(work: &Workload, outside: &[f64], tolerance: f64) -> Vec<LayeredCandidate> {
+    /// `sizes` are the pools that are tried beside none, `outside` the latencies outside the pool in
+    /// nanoseconds, `tolerance` is the difference of effect sizes that means nothing.
+    pub(crate) fn candidates(
+        work: &Workload,
+        sizes: RangeInclusive<u32>,
+        outside: &[f64],
+        tolerance: f64,
+    ) -> Vec<LayeredCandidate> {
         let most = work.max_inside() + 1;
         if most < 2 {
             return Vec::new();
@@ -42,7 +49,8 @@ impl LayeredFit {
         outside.dedup();
         for latency in &outside {
             let thirds = PopulationThirds::new(&part, *latency, |_| true);
-            for workers in pools(most) {
+            let is_tried = |workers: &Option<u32>| workers.is_none_or(|workers| sizes.contains(&workers));
+            for workers in pools(most).filter(is_tried) {
                 // as many cores as workers are no cores to share
                 for cores in CORE_COUNTS.iter().copied().filter(|cores| *cores < workers.unwrap_or(most)) {
                     if let Some(member) = coarse.fit(workers, cores, *latency, &thirds, SURVEY_ROUNDS) {
@@ -213,7 +221,12 @@ struct Chosen {
 
 /// Chooses among members that the effect size hardly separates: the one with the least sum of
 /// effect size and error at the held-out load, each in units of its noise.
-fn choose(scene: &Scene<'_>, mut members: Vec<LayeredCandidate>, split: &HoldoutSplit, tolerance: f64) -> Option<Chosen> {
+fn choose(
+    scene: &Scene<'_>,
+    mut members: Vec<LayeredCandidate>,
+    split: &HoldoutSplit,
+    tolerance: f64,
+) -> Option<Chosen> {
     members.sort_by(|one, other| one.effect.total_cmp(&other.effect));
     let best = members.first()?.effect;
     let limit = best + tolerance.max(best * CLOSE_EFFECT_SHARE);
@@ -238,7 +251,9 @@ fn choose(scene: &Scene<'_>, mut members: Vec<LayeredCandidate>, split: &Holdout
 /// Keeps the best member of each pool and number of cores: the first, unless a later latency
 /// outside gains more than `tolerance`.
 fn keep_best(found: &mut Vec<LayeredCandidate>, member: LayeredCandidate, tolerance: f64) {
-    let same = |other: &LayeredCandidate| other.model.workers == member.model.workers && other.model.cores == member.model.cores;
+    let same = |other: &LayeredCandidate| {
+        other.model.workers == member.model.workers && other.model.cores == member.model.cores
+    };
     match found.iter_mut().find(|other| same(other)) {
         Some(other) if other.effect <= member.effect + tolerance => {}
         Some(other) => *other = member,
