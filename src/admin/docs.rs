@@ -30,9 +30,19 @@ pub(super) async fn index(
 
 /// Redirects `/__admin` to the index.
 pub(super) async fn to_index() -> AdminResponse {
+    redirect("/__admin/")
+}
+
+/// Redirects WireMock's recorder page to the dashboard, whose page Record starts and stops
+/// recordings.
+pub(super) async fn to_dashboard() -> AdminResponse {
+    redirect("/__admin/ui#/record")
+}
+
+fn redirect(place: &'static str) -> AdminResponse {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::FOUND;
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/__admin/"));
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(place));
     response
 }
 

@@ -14,11 +14,12 @@ use super::{
     AdminResponse, ControlPlane, ErrorResponse, empty, json_answer, off_thread, persistence, problem, refusal,
 };
 use crate::live::{CatalogEdit, ServiceState};
+use standin_dialect::json::pretty_text;
 use standin_stub::defect::Defect;
 use standin_stub::files::FilesFolder;
 use standin_stub::format::{self, Mapping, Reader};
 use standin_stub::matcher::{MatchInput, MatchStats, Rank, ValueMatcher};
-use standin_stub::source::{Node, Value};
+use standin_stub::source::{Node, Object, Strictness, Value};
 use standin_stub::stub_folder::StubFolder;
 use standin_stub::{Stub, StubOrigin};
 
@@ -233,11 +234,30 @@ fn read_import(body: &str, files: &FilesFolder, reader: &mut Reader) -> Option<S
         };
         items.iter().enumerate().filter_map(read).collect()
     });
-    let options = tree.get("importOptions");
-    let option = |key: &str| options.and_then(|options| options.get(key)).map(|node| &node.value);
-    let keeps_old = matches!(option("duplicatePolicy"), Some(Value::String(policy)) if policy == "IGNORE");
-    let deletes_others = matches!(option("deleteAllNotInImport"), Some(Value::Bool(true)));
+    let (keeps_old, deletes_others) = match tree.get("importOptions") {
+        Some(node) if !matches!(node.value, Value::Null) => {
+            reader.within("importOptions", |reader| import_options(node, reader))
+        }
+        _ => (false, false),
+    };
     (!reader.has_errors()).then_some(StubImport { mappings, keeps_old, deletes_others })
+}
+
+/// Returns whether stubs that exist are kept, and whether those that are not imported are deleted.
+fn import_options(node: &Node, reader: &mut Reader) -> (bool, bool) {
+    let Some(mut options) = Object::open(node, "`importOptions`", reader) else { return (false, false) };
+    let keeps_old = match options.text("duplicatePolicy", reader).as_deref() {
+        None | Some("OVERWRITE") => false,
+        Some("IGNORE") => true,
+        Some(other) => {
+            let message = format!("`{other}` is no policy for duplicates");
+            reader.error_at(node, "duplicatePolicy", message, "write `OVERWRITE` or `IGNORE`");
+            false
+        }
+    };
+    let deletes_others = options.boolean("deleteAllNotInImport", reader).unwrap_or(false);
+    options.close(&["duplicatePolicy", "deleteAllNotInImport"], Strictness::Strict, reader);
+    (keeps_old, deletes_others)
 }
 
 /// Writes the stubs that are not on the disk yet, and those that were changed since they were read.
@@ -282,14 +302,16 @@ fn by_metadata(live: &ServiceState, body: &str) -> Result<Vec<Arc<Stub>>, ErrorR
     let catalog = live.catalog();
     let stubs = catalog.stubs();
     let budget = ScanBudget::new(scan_budget::MATCH_CPU_TIME, stubs.len());
-    let matches = |stub: &Stub| {
-        let document = stub.json();
-        let metadata = document.get("metadata").filter(|metadata| metadata.as_object().is_none_or(|m| !m.is_empty()));
-        metadata.is_some_and(|metadata| rule.matches(MatchInput::Json(metadata.into()), &MatchStats::default()))
-    };
     let examined = stubs.into_iter().take_while(|_| budget.admits_next());
-    let found = examined.filter(|stub| matches(stub)).cloned().collect();
+    let found = examined.filter(|stub| matches_metadata(&rule, &stub.json())).cloned().collect();
     if budget.progress().is_complete() { Ok(found) } else { Err(Box::new(scan_budget::incomplete_scan("stubs"))) }
+}
+
+/// Returns whether the metadata of a stub match. The matcher sees them as the text that WireMock
+/// writes of them: pretty JSON, or `null`.
+pub(super) fn matches_metadata(rule: &ValueMatcher, document: &Json) -> bool {
+    let metadata = document.get("metadata").map_or_else(|| "null".to_owned(), pretty_text);
+    rule.matches(MatchInput::Text(&metadata), &MatchStats::default())
 }
 
 /// Parses the body as a matcher of metadata.

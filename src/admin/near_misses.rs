@@ -50,12 +50,8 @@ pub(super) async fn unmatched(
         let meta = ScanMeta::new(None, budget.progress());
         let missed = snapshot.entries().rev().filter(|record| !record.was_matched()).take(limit);
         let near_misses = missed.take_while(move |_| budget.admits_next()).flat_map(move |record| {
-            let nearest = nearest_stubs(
-                &live,
-                &record.call,
-                &request_json::logged_request(&record),
-                Instant::now() + MAX_TIME_PER_REQUEST,
-            );
+            let request = request_json::logged_request(&record);
+            let nearest = nearest_stubs(&live, &record.call, &request, Instant::now() + MAX_TIME_PER_REQUEST);
             nearest.into_iter().map(|(request, subject, distance)| near_miss_json(request, subject, distance))
         });
         NearMisses { near_misses: LazySequence::new(near_misses), meta }
@@ -69,7 +65,7 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<ServiceState>>, bo
         let Some(tree) = reader.parse(&body) else {
             return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
         };
-        let request = tree.to_json();
+        let mut request = tree.to_json();
         let call = match &request {
             Value::Object(members) => near_miss::parse_logged_request(members, body.len().max(1 << 20)),
             _ => {
@@ -79,9 +75,10 @@ pub(super) async fn to_request(Extension(live): Extension<Arc<ServiceState>>, bo
         };
         match call {
             Ok(call) => {
+                request_json::complete(&mut request, &call);
                 let catalog = live.catalog();
                 let nearest = nearest(catalog.stubs(), &call, Instant::now() + MAX_TIME);
-                let misses = nearest.found.iter().map(|near| near_miss(&live, near, &request));
+                let misses = nearest.found.iter().map(|near| near_miss(near, &request));
                 response(near_misses_json(misses), nearest.examined, nearest.of)
             }
             Err(wrong) => {
@@ -104,8 +101,13 @@ pub(super) async fn to_pattern(Extension(live): Extension<Arc<ServiceState>>, bo
         let echo = reader.parse(&body).map_or(Value::Null, |tree| tree.to_json());
         let snapshot = live.journal().snapshot();
         let budget = SearchBudget::until(Instant::now() + MAX_TIME);
-        let nearest =
-            near_miss::find_nearest_by(snapshot.entries(), |record| &record.call, &pattern, MAX_NEAR_MISSES, budget);
+        let nearest = near_miss::find_nearest_by(
+            snapshot.entries().rev(),
+            |record| &record.call,
+            &pattern,
+            MAX_NEAR_MISSES,
+            budget,
+        );
         let misses = nearest.found.iter().map(|near| {
             (request_json::logged_request(&near.item), NearMissSubject::Pattern(echo.clone()), near.distance)
         });
@@ -121,7 +123,7 @@ fn nearest_stubs(
     end: Instant,
 ) -> Vec<(Value, NearMissSubject, f64)> {
     let catalog = live.catalog();
-    nearest(catalog.stubs(), call, end).found.iter().map(|near| near_miss(live, near, request)).collect()
+    nearest(catalog.stubs(), call, end).found.iter().map(|near| near_miss(near, request)).collect()
 }
 
 fn nearest<'s>(stubs: Vec<&'s Arc<Stub>>, call: &Call, end: Instant) -> NearestMatches<&'s Arc<Stub>> {
@@ -129,10 +131,8 @@ fn nearest<'s>(stubs: Vec<&'s Arc<Stub>>, call: &Call, end: Instant) -> NearestM
     near_miss::find_nearest_patterns(candidates, call, MAX_NEAR_MISSES, SearchBudget::until(end))
 }
 
-fn near_miss(live: &ServiceState, near: &NearMiss<&Arc<Stub>>, request: &Value) -> (Value, NearMissSubject, f64) {
-    let scenario = near.item.scenario.as_ref().filter(|part| part.required.is_some());
-    let state = scenario.map(|part| live.scenarios().state(&part.name));
-    (request.clone(), NearMissSubject::Stub(near.item.json(), state), near.distance)
+fn near_miss(near: &NearMiss<&Arc<Stub>>, request: &Value) -> (Value, NearMissSubject, f64) {
+    (request.clone(), NearMissSubject::Stub(near.item.json()), near.distance)
 }
 
 /// Returns the response, with the number of examined candidates if not all were examined.

@@ -18,6 +18,7 @@ use super::{AdminResponse, ControlPlane, ErrorResponse, json_answer, off_thread,
 use crate::live::journal::{JournalEntry, MatchOutcome};
 use crate::live::{CatalogEdit, ServiceState};
 use crate::locks::LockUnpoisoned as _;
+use crate::upstream::TargetUrl;
 use standin_files::regular_file;
 use standin_learn::snapshot::{self, OutputFormat, RecordSpec, RecordedBody, RecordedExchange, RecordedStub};
 use standin_stub::files::FilesFolder;
@@ -142,7 +143,15 @@ impl ControlPlane {
 
 fn read(body: &str) -> Result<RecordSpec, ErrorResponse> {
     let mut reader = Reader::of_api(body);
-    match reader.parse(body).map(|tree| RecordSpec::read(&tree, &mut reader)) {
+    let read = reader.parse(body).map(|tree| {
+        let spec = RecordSpec::read(&tree, &mut reader);
+        if let Some(Err(wrong)) = spec.target_base_url.as_deref().map(TargetUrl::parse) {
+            let help = "write the address of the service to record, such as `http://127.0.0.1:9000`";
+            reader.error_at(tree.get("targetBaseUrl").unwrap_or(&tree), "targetBaseUrl", wrong, help);
+        }
+        spec
+    });
+    match read {
         Some(spec) if !reader.has_errors() => Ok(spec),
         _ => Err(Box::new(refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects()))),
     }

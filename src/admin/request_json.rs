@@ -1,5 +1,6 @@
 //! Journal entries as WireMock's JSON: the request, the response and the stub.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -136,6 +137,24 @@ fn rendered_definition(mut definition: Value, response: &Value) -> Value {
     definition
 }
 
+/// Adds to a logged request what WireMock derives from the rest of it.
+pub(super) fn complete(request: &mut Value, call: &Call) {
+    let Value::Object(members) = request else { return };
+    let mut add = |key: &str, value: Value| {
+        members.entry(key).or_insert(value);
+    };
+    add("browserProxyRequest", false.into());
+    add("queryParams", parameters(call.query()));
+    add("formParams", parameters(call.form()));
+    if call.authority().is_some() {
+        add("scheme", call.peers.scheme.as_str().into());
+        add("host", call.host().into());
+        add("port", call.port().into());
+    } else {
+        add("port", (-1).into());
+    }
+}
+
 /// Returns the request of an entry: WireMock's logged request.
 pub(super) fn logged_request(record: &JournalEntry) -> Value {
     let mut request = call_json(&record.call, record.at);
@@ -163,7 +182,7 @@ pub(super) fn call_json(call: &Call, at: SystemTime) -> Value {
         "host": call.host(),
         "port": call.port(),
         "clientIp": call.client_ip(),
-        "headers": headers(&call.headers, call.version),
+        "headers": headers(&call.headers, |name| call.sent_name(name)),
         "cookies": cookies(call),
         "browserProxyRequest": false,
         "loggedDate": unix_millis(at),
@@ -181,7 +200,7 @@ fn response(stub: &Arc<Stub>) -> Value {
     let mut response = Map::new();
     response.insert("status".to_owned(), reply.status.as_u16().into());
     if !reply.headers.is_empty() {
-        response.insert("headers".to_owned(), headers(&reply.headers, Version::HTTP_11));
+        response.insert("headers".to_owned(), headers(&reply.headers, usual_name));
     }
     if let Body::Bytes(bytes) = &reply.body {
         response.insert("bodyAsBase64".to_owned(), STANDARD.encode(bytes).into());
@@ -203,7 +222,7 @@ fn answer_json(answer: &JournaledAnswer) -> Value {
     let mut response = Map::new();
     response.insert("status".to_owned(), answer.status.as_u16().into());
     if !answer.headers.is_empty() {
-        response.insert("headers".to_owned(), headers(&answer.headers, Version::HTTP_11));
+        response.insert("headers".to_owned(), headers(&answer.headers, usual_name));
     }
     response.insert("bodyAsBase64".to_owned(), STANDARD.encode(&answer.body).into());
     response.insert("body".to_owned(), Charset::of(&answer.headers).decode(&answer.body).into());
@@ -213,16 +232,20 @@ fn answer_json(answer: &JournaledAnswer) -> Value {
     Value::Object(response)
 }
 
-/// Returns headers as an object; several values of a name are a list. Names of HTTP/1 are in their
-/// usual case, because the HTTP library keeps them in lower case.
-fn headers(headers: &HeaderMap, version: Version) -> Value {
+/// Returns headers as an object, each under the name that `spelt` returns; several values of a name
+/// are a list.
+fn headers<'h>(headers: &'h HeaderMap, spelt: impl Fn(&'h str) -> Cow<'h, str>) -> Value {
     let mut members = Map::new();
     for name in headers.keys() {
         let mut values: Vec<Value> = headers.get_all(name).iter().map(|value| header_text(value).into()).collect();
         let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-        members.insert(sent_header_name(name.as_str(), version), value);
+        members.insert(spelt(name.as_str()).into_owned(), value);
     }
     Value::Object(members)
+}
+
+fn usual_name(name: &str) -> Cow<'_, str> {
+    sent_header_name(name, Version::HTTP_11).into()
 }
 
 fn cookies(call: &Call) -> Value {

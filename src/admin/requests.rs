@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use axum::extract::{Extension, Path, Query};
 use http::StatusCode;
-use jiff::civil::{Date, DateTime};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::mappings::{metadata_matcher, parse_id};
+use super::mappings::{matches_metadata, metadata_matcher, parse_id};
 use super::scan_budget::{self, ScanBudget, ScanMeta};
 use super::streaming_json::{LazySequence, stream_json};
 use super::{AdminResponse, ErrorResponse, empty, json_answer, off_thread, problem, refusal, request_json};
@@ -21,7 +21,7 @@ use crate::live::ServiceState;
 use crate::live::journal::{JournalEntry, JournalSnapshot, MatchOutcome};
 use standin_stub::format::{self, Reader};
 use standin_stub::matcher::near_miss::{self, MAX_NEAR_MISSES, SearchBudget};
-use standin_stub::matcher::{MatchInput, MatchStats, RequestPattern, ValueMatcher};
+use standin_stub::matcher::{RequestPattern, ValueMatcher};
 use standin_stub::memory::MemoryShare;
 
 /// The query of a list of requests.
@@ -54,9 +54,13 @@ pub(super) async fn list(
         Ok(since) => since,
         Err(refused) => return *refused,
     };
-    let stub = match selection.matching_stub.as_deref().map(parse_id).transpose() {
+    let stub: Option<Uuid> = match selection.matching_stub.as_deref().map(str::parse).transpose() {
         Ok(stub) => stub,
-        Err(refused) => return *refused,
+        Err(_) => {
+            let text = selection.matching_stub.unwrap_or_default();
+            let title = format!("Query parameter matchingStub value '{text}' is not a valid UUID");
+            return problem(StatusCode::BAD_REQUEST, 15, &title, None, Some("write the `id` of a stub"));
+        }
     };
     let unmatched = selection.unmatched.unwrap_or(false);
     let selected = move |record: &JournalEntry| {
@@ -210,7 +214,8 @@ fn remove_found(
         return scan_budget::incomplete_scan("requests");
     }
     live.journal().remove(found.iter().map(|record| record.ordinal));
-    let events: Vec<Value> = found.iter().map(|record| request_json::serve_event(record, |_| None)).collect();
+    let newest_first = found.iter().rev();
+    let events: Vec<Value> = newest_first.map(|record| request_json::serve_event(record, |_| None)).collect();
     json_answer(StatusCode::OK, &json!({ "serveEvents": events }))
 }
 
@@ -236,9 +241,7 @@ const MAX_TIME_OF_PAGES: Duration = Duration::from_millis(200);
 fn has_metadata(rule: &ValueMatcher, record: &JournalEntry) -> bool {
     let MatchOutcome::Matched(_, Some(stub)) = &record.outcome else { return false };
     let document = stub.json();
-    document
-        .get("metadata")
-        .is_some_and(|metadata| rule.matches(MatchInput::Json(metadata.into()), &MatchStats::default()))
+    document.get("metadata").is_some() && matches_metadata(rule, &document)
 }
 
 /// Parses the body as a request pattern.
@@ -267,13 +270,9 @@ fn evicted_meta(snapshot: &JournalSnapshot) -> Option<Value> {
     Some(json!({"evicted": snapshot.evicted, "oldest": oldest, "bodiesOmitted": snapshot.omitted_bodies}))
 }
 
-/// Parses a time in ISO 8601: a timestamp, a local time or a date, in UTC without an offset.
+/// Parses a time in ISO 8601 with an offset from UTC, as WireMock asks for.
 fn parse_time(text: &str) -> Result<SystemTime, ErrorResponse> {
-    let utc = |time: DateTime| time.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
-    let read: Result<Timestamp, jiff::Error> = text
-        .parse()
-        .or_else(|_| text.parse::<DateTime>().and_then(utc))
-        .or_else(|_| text.parse::<Date>().and_then(|date| utc(date.at(0, 0, 0, 0))));
+    let read: Result<Timestamp, jiff::Error> = text.parse();
     read.map(SystemTime::from).map_err(|_| {
         let title = format!("{text} is not a valid ISO8601 date");
         let help = "write one such as 2026-11-02T10:00:00Z";
@@ -288,9 +287,11 @@ mod tests {
     #[test]
     fn times_are_parsed_in_all_their_forms() {
         let expected = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_577_836_800);
-        for text in ["2020-01-01T00:00:00Z", "2020-01-01T02:00:00+02:00", "2020-01-01T00:00:00", "2020-01-01"] {
+        for text in ["2020-01-01T00:00:00Z", "2020-01-01T02:00:00+02:00", "2020-01-01T00:00Z"] {
             assert_eq!(parse_time(text).expect(text), expected, "{text}");
         }
-        assert!(parse_time("junk").is_err());
+        for text in ["junk", "2020-01-01T00:00:00", "2020-01-01", "2020"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
     }
 }

@@ -81,12 +81,13 @@ pub(super) fn all() -> Vec<Route> {
         Route::get("/settings", Settings, "Show the delays of all stubs that do not say otherwise", settings::show),
         Route::put("/settings", Settings, "Replace the settings", settings::set).takes(Json).answers(200, Nothing),
         Route::post("/settings", Settings, "Replace the settings", settings::set).takes(Json).answers(200, Nothing),
-        Route::new(Method::PATCH, "/settings/extended", Settings, "Change members of `extended`; null removes one", settings::extend).takes(Json).answers(200, Nothing),
+        Route::new(Method::PATCH, "/settings/extended", Settings, "Change members of `extended`; null removes one", settings::extend).takes(Json),
 
         Route::get("/recordings/status", Recordings, "Whether a recording was started through the API", recordings::status),
         Route::post("/recordings/start", Recordings, "Forward all requests to a service, to record them", recordings::start).takes(Json),
         Route::post("/recordings/stop", Recordings, "End a recording, and make stubs of its requests", recordings::stop),
         Route::post("/recordings/snapshot", Recordings, "Make stubs of the proxied requests in the journal", recordings::snapshot).takes(Json),
+        Route::get("/recorder", Recordings, "Lead to the dashboard, where WireMock has its recorder page", docs::to_dashboard).answers(302, Nothing),
 
         Route::get("/", System, "List the stubs and the routes", docs::index),
         Route::get("/docs", System, "This page", docs::page).answers(200, Html),

@@ -14,6 +14,7 @@ use crate::live::{STARTED, ServiceState};
 use standin_dialect::java_text::sort_as_hash_map;
 use standin_stub::Stub;
 use standin_stub::format::Reader;
+use standin_stub::source::{Object, Strictness};
 
 /// A scenario, collected from the stubs that name it.
 #[derive(Default)]
@@ -61,15 +62,13 @@ pub(super) async fn set(
         return json_answer(StatusCode::OK, &json!({}));
     }
     let mut reader = Reader::of_api(&body);
-    let tree = reader.parse(&body);
-    let state = tree.as_ref().and_then(|tree| tree.get("state")).and_then(|node| match &node.value {
-        standin_stub::source::Value::String(state) => Some(state.clone()),
-        _ => None,
+    let state = reader.parse(&body).and_then(|tree| {
+        let mut wanted = Object::open(&tree, "the state of a scenario", &mut reader)?;
+        let state = wanted.text("state", &mut reader);
+        wanted.close(&["state"], Strictness::Strict, &mut reader);
+        Some(state.unwrap_or_else(|| "null".to_owned()))
     });
-    let Some(state) = state else {
-        if let Some(tree) = &tree {
-            reader.error(tree, "the state is missing", "write `{\"state\": \"…\"}`, or send no body to start again");
-        }
+    let Some(state) = state.filter(|_| !reader.has_errors()) else {
         return refusal(StatusCode::UNPROCESSABLE_ENTITY, reader.defects());
     };
     if scenario.states.iter().all(|known| **known != *state) {

@@ -50,5 +50,5 @@ pub(super) async fn extend(Extension(live): Extension<Arc<ServiceState>>, body: 
         }
     }
     live.set_settings(settings);
-    empty(StatusCode::OK)
+    json_answer(StatusCode::OK, &json!({}))
 }

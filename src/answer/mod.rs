@@ -16,6 +16,7 @@ mod refusal;
 mod render;
 mod sending;
 mod streamed;
+mod upload;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -178,13 +179,19 @@ impl Answerer {
             uncounted: connection.uncounted(),
         };
         let read = match self.admit(&head, &connection) {
-            Ok(held) => match body::read(body, bounds).await {
-                Ok(body) => {
-                    connection.clock.body_read();
-                    Ok((body, held))
+            Ok(held) => {
+                let (body, held) = match self.start_upload(&mut head, body, held, &connection) {
+                    Ok(forwarded) => return self.answer_proxied(*forwarded).await,
+                    Err(unchanged) => unchanged,
+                };
+                match body::read(body, bounds).await {
+                    Ok(body) => {
+                        connection.clock.body_read();
+                        Ok((body, held))
+                    }
+                    Err(unread) => Err(self.unread(unread)),
                 }
-                Err(unread) => Err(self.unread(unread)),
-            },
+            }
             Err(refusal) => Err(refusal),
         };
         let call = match read {
@@ -259,13 +266,10 @@ impl Answerer {
                 self.send(reply, &method, None, &connection.memory).await
             }));
         };
-        let delay = {
-            let settings = self.live.settings();
-            standin_model::draw_stub_delay(stub.id, stub.response.delays(), &settings.delays, &self.draws, ordinal)
-        };
+        let delay = self.delay_of(&stub, ordinal);
         let webhooks = stub.webhooks.as_ref().map(|_| self.trigger(&stub, ordinal, &call));
         if stub.response.reply().proxy.is_some() {
-            let forwarded = Forwarded { stub, ordinal, call, connection, delay, webhooks };
+            let forwarded = Forwarded { stub, ordinal, call, connection, delay, webhooks, upload: None };
             return Answering::Later(Box::pin(self.answer_proxied(forwarded)));
         }
         let explains = call.headers.contains_key(paced::DEBUG);
@@ -313,6 +317,12 @@ impl Answerer {
         }))
     }
 
+    /// Draws the delay of a stub that answered `ordinal` requests before this one.
+    fn delay_of(&self, stub: &Stub, ordinal: u64) -> Option<Duration> {
+        let settings = self.live.settings();
+        standin_model::draw_stub_delay(stub.id, stub.response.delays(), &settings.delays, &self.draws, ordinal)
+    }
+
     /// Returns the trigger of the webhooks of a stub that answers a request.
     fn trigger(&self, stub: &Arc<Stub>, ordinal: u64, call: &Call) -> WebhookTrigger {
         let job = WebhookJob {
@@ -338,6 +348,7 @@ impl Answerer {
     #[inline(always)]
     fn call<B>(&self, head: &mut Request<B>, body: Bytes, held: Option<MemoryPermit>, connection: &Connection) -> Call {
         let mut call = Call::taking(head, body, connection.peers, connection.arrival(), self.limits.body);
+        call.spelt_names = connection.clock.take_spelt_names();
         call.count(&connection.memory, connection.uncounted());
         if held.is_some() {
             call.head_permit = held;

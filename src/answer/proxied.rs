@@ -1,7 +1,8 @@
 //! Answers of stubs that forward their requests to a real service.
 //!
-//! The response streams from the service to the client. Its body is copied for the journal while it
-//! passes, and held whole only for a chunked dribble delay. A client that disconnects ends the
+//! The response streams from the service to the client, and a long request streams to the service if
+//! nothing looks at its body. Bodies are copied for the journal while they pass; that of a response
+//! is held whole only for a chunked dribble delay. A client that disconnects ends the
 //! request at the service.
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 
 use super::render::held;
+use super::upload::{BodyCopy, Upload, UploadCopy};
 use super::{Answer, Answerer, refusal};
 use crate::listen::body::{self, Bounds, Unread};
 use crate::listen::connection::{Broken, Connection};
@@ -25,7 +27,6 @@ use crate::upstream::{self, ResponseBody, ResponseObserver};
 use crate::webhooks::WebhookTrigger;
 use standin_stub::Stub;
 use standin_stub::call::Call;
-use standin_stub::memory::{MemoryPermit, MemoryShare};
 use standin_stub::reply::{Body, ConnectionEnding, Dribble, Reply};
 use standin_tape::exchange::ExchangeFailure;
 
@@ -40,6 +41,8 @@ pub(super) struct Forwarded {
     pub(super) delay: Option<Duration>,
     /// Webhooks of the stub, if it has any.
     pub(super) webhooks: Option<WebhookTrigger>,
+    /// Body of the request, if it has not arrived.
+    pub(super) upload: Option<Incoming>,
 }
 
 impl Answerer {
@@ -58,9 +61,17 @@ impl Answerer {
     }
 
     async fn proxy(self: Arc<Self>, forwarded: Forwarded) -> Answer {
-        let Forwarded { stub, ordinal, call, connection, delay, webhooks } = forwarded;
+        let Forwarded { stub, ordinal, call, connection, delay, webhooks, upload } = forwarded;
         let (method, call) = (call.method.clone(), Arc::new(call));
         let reply = self.render(Arc::clone(&stub), ordinal, Arc::clone(&call), &connection).await;
+        let body_limit = self.live.journal().body_limit();
+        let (body, uploaded) = match upload {
+            Some(upload) => {
+                let (body, copy) = Upload::new(upload, &connection, BodyCopy::new(body_limit, &connection.memory));
+                (Outgoing::stream(body), Some(copy))
+            }
+            None => (Outgoing::whole(call.raw_body.clone()), None),
+        };
         let mut record = ProxyRecord {
             live: Arc::clone(&self.live),
             worker: self.context.worker,
@@ -70,10 +81,11 @@ impl Answerer {
             webhooks,
             since: Instant::now(),
             answer: None,
-            copy: BodyCopy::new(self.live.journal().body_limit(), &connection.memory),
+            copy: BodyCopy::new(body_limit, &connection.memory),
+            uploaded,
         };
         let sent = match &reply.proxy {
-            Some(proxy) => self.proxy.send(proxy, &call, &self.context).await,
+            Some(proxy) => self.proxy.send(proxy, &call, body, &self.context).await,
             // a template has failed
             None => Err(Box::new(reply.clone())),
         };
@@ -181,6 +193,8 @@ struct ProxyRecord {
     since: Instant,
     answer: Option<JournaledAnswer>,
     copy: BodyCopy,
+    /// Copy of the body of the request, if it passed as it came.
+    uploaded: Option<Arc<UploadCopy>>,
 }
 
 impl ProxyRecord {
@@ -211,50 +225,26 @@ impl ProxyRecord {
     fn end(&mut self, is_complete: bool) {
         let Some(answer) = &mut self.answer else { return };
         answer.process_time += self.since.elapsed();
-        answer.is_body_omitted = !is_complete || self.copy.is_dropped;
-        answer.body = std::mem::take(&mut self.copy.bytes).into();
+        let body = self.copy.take();
+        answer.is_body_omitted = !is_complete || body.is_none();
+        answer.body = body.unwrap_or_default();
     }
 }
 
 impl Drop for ProxyRecord {
     fn drop(&mut self) {
         let answer = AnswerInfo::matched(&self.stub).with_delay(self.delay).with_answer(self.answer.as_ref());
-        let entry = self.live.journal().append(self.worker, &self.call, answer);
+        let entry = match &self.uploaded {
+            None => self.live.journal().append(self.worker, &self.call, answer),
+            Some(uploaded) => {
+                let (mut call, body) = (self.call.copy(), uploaded.take());
+                let answer = answer.with_request_body_left_out(body.is_none());
+                call.raw_body = body.unwrap_or_default();
+                self.live.journal().append(self.worker, &call, answer)
+            }
+        };
         // dropped now, with the end of the response
         drop(self.webhooks.take().map(|webhooks| webhooks.of_entry(entry)));
-    }
-}
-
-/// A copy of a body for the journal, within a limit and the memory budget.
-struct BodyCopy {
-    bytes: Vec<u8>,
-    limit: usize,
-    memory: Arc<MemoryShare>,
-    permit: Option<MemoryPermit>,
-    /// True if the body was too long.
-    is_dropped: bool,
-}
-
-impl BodyCopy {
-    fn new(limit: usize, memory: &Arc<MemoryShare>) -> Self {
-        Self { bytes: Vec::new(), limit, memory: Arc::clone(memory), permit: None, is_dropped: false }
-    }
-
-    fn push(&mut self, data: &[u8]) {
-        if self.is_dropped {
-            return;
-        }
-        let fits = self.bytes.len() + data.len() <= self.limit;
-        let is_counted = fits
-            && match &mut self.permit {
-                Some(permit) => permit.grow(data.len()).is_ok(),
-                None => self.memory.take(data.len()).is_ok_and(|permit| self.permit.replace(permit).is_none()),
-            };
-        if is_counted {
-            self.bytes.extend_from_slice(data);
-        } else {
-            (self.bytes, self.permit, self.is_dropped) = (Vec::new(), None, true);
-        }
     }
 }
 

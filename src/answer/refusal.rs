@@ -80,7 +80,7 @@ pub(super) fn unsendable(why: &Unsendable) -> Box<Reply> {
 pub(super) fn own_admin() -> Reply {
     Reply::text(
         StatusCode::FORBIDDEN,
-        "standin does not proxy to its own admin API; correct the proxyBaseUrl of the stub\n",
+        "standin does not proxy to its own admin API; correct the `proxyBaseUrl` of the stub\n",
     )
 }
 

@@ -198,11 +198,19 @@ impl ServiceState {
     /// returns how often the stub answered before. Returns `None` without counting if parts of the
     /// request could not be decoded.
     pub fn match_and_advance(&self, call: &Call) -> Option<(Arc<Stub>, u64)> {
+        self.match_if(call, |_| true)
+    }
+
+    /// Finds the stub that answers a request as [`ServiceState::match_and_advance`] does, if
+    /// `accepts` returns true for it, or for `None` if no stub does. Else nothing is changed or
+    /// counted.
+    #[inline]
+    pub fn match_if(&self, call: &Call, accepts: impl Fn(Option<&Stub>) -> bool) -> Option<(Arc<Stub>, u64)> {
         let catalog = self.catalog.load();
         let stats = MatchStats::default();
         let found = loop {
             let found = catalog.find(call, &stats, |stub| self.scenarios.allows(stub.scenario.as_ref()));
-            if call.exhausted().is_some() {
+            if call.exhausted().is_some() || !accepts(found.map(|stub| &**stub)) {
                 return None;
             }
             match found {

@@ -21,6 +21,7 @@ pub use self::clients::ServiceClients;
 use self::hops::Hops;
 use self::request::ProxiedUrl;
 pub use self::service_call::ServiceCall;
+use crate::send::Outgoing;
 use crate::upstream::{Exchanged, TargetPattern, TargetRules, TlsTrust, TrustAnchors, UpstreamLimits};
 use crate::worker_context::WorkerContext;
 use standin_stub::call::Call;
@@ -124,12 +125,13 @@ impl ProxyClient {
         self.hops.has_passed_server(headers)
     }
 
-    /// Forwards a request, and waits for the head of the response. The error is the reply for a
-    /// service that did not respond, or that may not be called.
+    /// Forwards a request with this body, and waits for the head of the response. The error is the
+    /// reply for a service that did not respond, or that may not be called.
     pub async fn send(
         &self,
         definition: &ProxyDefinition,
         call: &Call,
+        body: Outgoing,
         context: &WorkerContext,
     ) -> Result<ProxiedResponse, Box<Reply>> {
         let url = ProxiedUrl::parse(definition.url(call.url())).map_err(reply::refused)?;
@@ -141,7 +143,7 @@ impl ProxyClient {
         let permit = asked.map_err(|exceeded| reply::limit_exceeded(exceeded, &url.target))?;
         let admitted = client.wait_for_rate(&permit, &context.timer).await;
         admitted.map_err(|exceeded| reply::limit_exceeded(exceeded, &url.target))?;
-        let request = request::to_service(&url, definition, call, &self.settings, &self.hops);
+        let request = request::to_service(&url, definition, (call, body), &self.settings, &self.hops);
         let mut account = ServiceCall::new(Arc::clone(&client), permit, context.worker);
         match client.exchange(request, self.settings.timeout, context, &mut account).await {
             Ok(Exchanged { response, .. }) if response.status().is_informational() => {

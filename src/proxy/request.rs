@@ -4,6 +4,7 @@ use http::header::{
     ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT, VIA,
 };
 use http::{Method, Request, Uri, Version};
+use http_body::Body as _;
 
 use super::ProxySettings;
 use super::hops::Hops;
@@ -49,7 +50,7 @@ impl ProxiedUrl {
 pub(super) fn to_service(
     url: &ProxiedUrl,
     definition: &ProxyDefinition,
-    call: &Call,
+    (call, body): (&Call, Outgoing),
     settings: &ProxySettings,
     hops: &Hops,
 ) -> Request<Outgoing> {
@@ -81,10 +82,10 @@ pub(super) fn to_service(
     headers.append(VIA, hops.via());
     if is_chunked {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    } else if call.raw_body.is_empty() && has_length(call) {
+    } else if body.is_end_stream() && has_length(call) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    let mut request = Request::new(Outgoing::whole(call.raw_body.clone()));
+    let mut request = Request::new(body);
     *request.method_mut() = call.method.clone();
     *request.uri_mut() = url.path_and_query.clone();
     *request.headers_mut() = headers;

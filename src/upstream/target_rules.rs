@@ -145,7 +145,7 @@ impl fmt::Display for TargetRefusal {
             Self::Denied => out.write_str(DENIED),
             Self::Metadata(address) => write!(
                 out,
-                "standin does not proxy to {address}: the address belongs to the local link or to a cloud's metadata \
+                "standin sends no requests to {address}: it belongs to the local link or to a cloud's metadata \
                  service, which gives out credentials; allow it with --allow-proxy-targets {address} if that is intended"
             ),
             Self::Own(address) => write!(

@@ -1,11 +1,13 @@
 //! [`Clock`]: when a connection reads and writes, and what it waits for.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+
+use crate::locks::LockUnpoisoned as _;
 
 /// A callback that receives the lateness of a response's first bytes and the intended delay.
 pub type OnLateness = dyn Fn(Duration, Duration) + Send + Sync;
@@ -40,6 +42,10 @@ pub struct Clock {
     /// Set while somebody waits for the client to disconnect.
     pub(super) watched: AtomicBool,
     pub(super) gone: Notify,
+    /// Set if `spelt_names` is not empty.
+    has_spelt_names: AtomicBool,
+    /// Header names of the request that were not sent in title case, separated by line breaks.
+    spelt_names: Mutex<String>,
     ready_since: Option<Arc<ReadySince>>,
     on_lateness: Arc<OnLateness>,
 }
@@ -64,6 +70,8 @@ impl Clock {
             long_head: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             gone: Notify::new(),
+            has_spelt_names: AtomicBool::new(false),
+            spelt_names: Mutex::default(),
             ready_since,
             on_lateness,
         }
@@ -119,6 +127,32 @@ impl Clock {
     pub fn answered(&self) {
         self.answering.fetch_sub(1, Relaxed);
         self.head_since.store(0, Relaxed);
+    }
+
+    /// Notes a header name that was not sent in title case.
+    pub(super) fn add_spelt_name(&self, name: &[u8]) {
+        let mut names = self.spelt_names.lock_unpoisoned();
+        if !names.is_empty() {
+            names.push('\n');
+        }
+        names.push_str(&String::from_utf8_lossy(name));
+        self.has_spelt_names.store(true, Relaxed);
+    }
+
+    pub(super) fn forget_spelt_names(&self) {
+        if self.has_spelt_names.swap(false, Relaxed) {
+            self.spelt_names.lock_unpoisoned().clear();
+        }
+    }
+
+    /// Takes the header names of the request that were not sent in title case, separated by line
+    /// breaks; `None` if there are none.
+    pub fn take_spelt_names(&self) -> Option<Box<str>> {
+        if !self.has_spelt_names.load(Relaxed) {
+            return None;
+        }
+        self.has_spelt_names.store(false, Relaxed);
+        Some(std::mem::take(&mut *self.spelt_names.lock_unpoisoned()).into())
     }
 
     /// Returns whether a request is being answered.

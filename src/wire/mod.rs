@@ -6,6 +6,7 @@
 
 mod clock;
 mod head_lines;
+mod head_names;
 mod pass_on_writes;
 mod request_line;
 
@@ -22,6 +23,7 @@ use tokio::net::TcpStream;
 
 pub use self::clock::{Clock, OnLateness, ReadySince};
 use self::head_lines::HeadLines;
+use self::head_names::HeadNames;
 pub(crate) use self::pass_on_writes::pass_on_writes;
 use self::request_line::{RequestLine, with_placeholders};
 
@@ -38,6 +40,7 @@ pub struct Wire<S> {
     accepts_raw_targets: bool,
     /// The limit of lines of an HTTP/1.1 head, and what was read of it.
     head_lines: HeadLines,
+    head_names: HeadNames,
 }
 
 impl<S> Wire<S> {
@@ -50,6 +53,7 @@ impl<S> Wire<S> {
             line: RequestLine::Beyond,
             accepts_raw_targets: false,
             head_lines: HeadLines::default(),
+            head_names: HeadNames::default(),
         }
     }
 
@@ -69,9 +73,10 @@ impl<S> Wire<S> {
 
 impl<S> Wire<S> {
     /// Accepts characters in the targets of HTTP/1.1 requests that the HTTP library refuses, by
-    /// placeholders.
+    /// placeholders. From now on, the clock is told the spelling of header names.
     pub fn accept_raw_targets(&mut self) {
         (self.accepts_raw_targets, self.line) = (true, RequestLine::Method);
+        self.head_names.read(&self.ahead, true, &self.clock);
         if let Some(target) = self.line.advance(&self.ahead) {
             self.ahead = with_placeholders(&self.ahead, target);
         }
@@ -175,11 +180,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             if begins && self.accepts_raw_targets {
                 self.line = RequestLine::Method;
             }
-            if self.clock.is_in_head() && self.head_lines.exceed(&buffer.filled()[before..], begins) {
-                self.ahead.extend_from_slice(&buffer.filled()[before..]);
-                buffer.set_filled(before);
-                self.clock.long_head.store(true, Relaxed);
-                return Poll::Ready(Ok(()));
+            if self.clock.is_in_head() {
+                let Self { clock, head_lines, head_names, ahead, accepts_raw_targets, .. } = &mut *self;
+                let read = &buffer.filled()[before..];
+                if *accepts_raw_targets {
+                    head_names.read(read, begins, clock);
+                }
+                if head_lines.exceed(read, begins) {
+                    ahead.extend_from_slice(read);
+                    buffer.set_filled(before);
+                    clock.long_head.store(true, Relaxed);
+                    return Poll::Ready(Ok(()));
+                }
             }
             if self.line != RequestLine::Beyond
                 && let Some(target) = self.line.advance(&buffer.filled()[before..])

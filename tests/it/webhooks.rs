@@ -188,6 +188,34 @@ fn what_cannot_be_sent_is_in_the_journal() {
 }
 
 #[test]
+fn webhooks_over_tls_trust_what_they_are_told_to() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let stub = json!({"request": {"urlPattern": ".*"}, "response": {"body": "over TLS"}}).to_string();
+    let files =
+        [("mappings/stubs.json", stub), ("cert.pem", made.cert.pem()), ("key.pem", made.signing_key.serialize_pem())];
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let folder = crate::support::folder(&files);
+    let in_folder = |name: &str| folder.path().join(name);
+    let service = Mock::configured(&files, |config| {
+        config.listeners = vec!["https://127.0.0.1:0".parse().expect("a listener")];
+        config.certificate =
+            standin::Certificate::Files { certificate: in_folder("cert.pem"), key: in_folder("key.pem") };
+    });
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    std::fs::write(in_folder("other.pem"), other.cert.pem()).expect("writable");
+    let url = format!("https://localhost:{}/hook", service.address.port());
+    let hook = json!({"serveEventListeners": [{"name": "webhook", "parameters": {"url": url}}]});
+    for (trusted, expected) in [("cert.pem", "WEBHOOK_RESPONSE"), ("other.pem", "ERROR")] {
+        let mock = with_stub(&hook, |config| {
+            config.proxy.trust = standin::TrustAnchors::File(in_folder(trusted));
+        });
+        mock.get("/go");
+        let events = sub_events(&mock, 2);
+        assert_eq!(events[1]["type"], expected, "{trusted}: {}", events[1]);
+    }
+}
+
+#[test]
 fn targets_obey_the_rules_of_proxies() {
     for url in ["http://169.254.169.254/latest", "http://[::ffff:169.254.169.254]/", "http://2852039166/"] {
         let mock = with_webhook(&json!({ "url": url }));

@@ -151,4 +151,6 @@ fn the_root_lists_the_stubs_and_pages_describe_the_api() {
         let page = mock.get(page);
         assert_eq!((page.status, page.header("content-type")), (200, Some("text/html;charset=UTF-8")));
     }
+    let recorder = mock.get("/__admin/recorder");
+    assert_eq!((recorder.status, recorder.header("location")), (302, Some("/__admin/ui#/record")));
 }

@@ -109,7 +109,7 @@ pub fn wrap_words(text: &str, columns: usize, breaks_long_words: bool) -> String
             rest = after;
             continue;
         }
-        if utf16_length(rest) <= columns {
+        if fits(rest, columns) {
             wrapped.push_str(rest);
             return wrapped;
         }
@@ -141,9 +141,14 @@ fn fitting_bytes(text: &str, columns: usize) -> usize {
     bytes.max(text.chars().next().map_or(0, char::len_utf8))
 }
 
-/// Returns the length of a text in UTF-16 units, as Java counts it.
-fn utf16_length(text: &str) -> usize {
-    text.chars().map(char::len_utf16).sum()
+/// Returns whether a text has at most `columns` UTF-16 units, which Java counts. A longer text is
+/// not read to its end, so that wrapping takes linear time.
+fn fits(text: &str, columns: usize) -> bool {
+    let mut taken = 0;
+    text.chars().all(|c| {
+        taken += c.len_utf16();
+        taken <= columns
+    })
 }
 
 #[cfg(test)]
@@ -168,6 +173,15 @@ mod tests {
         ] {
             assert_eq!(double_text(value), text);
         }
+    }
+
+    #[test]
+    fn a_long_text_is_wrapped_in_linear_time() {
+        // in quadratic time, this would take hours
+        let text = "abc de ".repeat(1 << 19);
+        let wrapped = wrap_words(&text, 6, false);
+        assert!(wrapped.lines().all(|line| line == "abc de"), "{}", &wrapped[..100]);
+        assert_eq!(wrapped.lines().count(), 1 << 19);
     }
 
     #[test]
@@ -209,7 +223,7 @@ mod tests {
         #[test]
         fn wrapped_lines_fit_and_lose_nothing_but_spaces(text in "[ab\u{1f600} ]{0,40}", columns in 2..9_usize) {
             let wrapped = wrap_words(&text, columns, true);
-            prop_assert!(wrapped.split('\n').all(|line| utf16_length(line) <= columns), "{:?}", wrapped);
+            prop_assert!(wrapped.split('\n').all(|line| fits(line, columns)), "{:?}", wrapped);
             prop_assert_eq!(wrapped.replace(['\n', ' '], ""), text.replace(' ', ""));
             let whole = wrap_words(&text, columns, false);
             prop_assert!(text.split(' ').all(|word| whole.contains(word)), "{:?}", whole);

@@ -87,9 +87,10 @@ impl PathTemplate {
         }
     }
 
-    /// Returns the value of a variable in a path of this form, without decoding it.
+    /// Returns the value of a variable in a path of this form, without decoding it. Of two variables
+    /// with one name, the last counts.
     pub fn variable<'p>(&self, name: &str, path: &'p str) -> Option<&'p str> {
-        let place = self.names.iter().position(|known| known == name)?;
+        let place = self.names.iter().rposition(|known| known == name)?;
         if let Some(pattern) = &self.pattern {
             return pattern.captures(path)?.get(place + 1).map(|found| found.as_str());
         }

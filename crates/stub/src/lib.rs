@@ -13,6 +13,7 @@ pub mod file_listing;
 pub mod files;
 mod foreign;
 pub mod format;
+mod java_base64;
 pub mod load;
 mod mapping_file;
 pub mod matcher;

@@ -55,8 +55,10 @@ use Effect::{
 use OptionValue::{Absent, Optional, Required};
 
 const NO_THREADS: &str = "a call that waits holds no thread here";
-const NO_KEYSTORE: &str = "Java key stores are not read, and https uses a certificate that is made at start; for one of \
-                           your own, export it as PEM and use `standin serve --tls-cert FILE --tls-key FILE`";
+const NO_KEYSTORE: &str = "Java key stores are not read, and https uses a certificate that is made at start; to use your \
+                           own as PEM, run `keytool -importkeystore -srckeystore STORE -destkeystore all.p12 -deststoretype \
+                           PKCS12` (a PKCS12 store needs this no more), then `openssl pkcs12 -in all.p12 -nodes -out \
+                           all.pem`, and add `--tls-cert all.pem --tls-key all.pem`";
 const NO_FORWARD_PROXY: &str =
     "standin is no proxy for browsers; `standin record` records a service behind its own address";
 const NO_BUFFER: &str = "the head of a response may have any length";
@@ -90,14 +92,27 @@ pub(super) const OPTIONS: &[WireMockOption] = &[
     option("proxy-timeout", Required, Milliseconds("--proxy-timeout")),
     option("allow-proxy-targets", Required, Same("--allow-proxy-targets")),
     option("deny-proxy-targets", Required, Same("--deny-proxy-targets")),
-    option("proxy-via", Required, Refused("services are called directly; leave it out where no proxy is needed")),
+    option(
+        "proxy-via",
+        Required,
+        Refused("services are called directly; leave it out, and run standin where it reaches the service itself"),
+    ),
     option("proxy-pass-through", Required, BuiltIn("it concerns browser proxying alone")),
     option(
         "record-mappings",
         Absent,
-        Refused("record with `standin record --target URL DIR`, then `standin draft DIR` writes the stubs"),
+        Refused(
+            "start with `--proxy-all URL` alone, send the calls, then `curl -X POST -H 'Content-Type: application/json' \
+             -d '{\"persist\": true}' http://HOST:PORT/__admin/recordings/snapshot` writes the stubs to mappings/",
+        ),
     ),
-    option("match-headers", Required, Refused("`standin draft` finds the headers that tell calls apart")),
+    option(
+        "match-headers",
+        Required,
+        Refused(
+            "name the headers in the recording: `\"captureHeaders\": {\"Accept\": {}}` of /__admin/recordings/snapshot",
+        ),
+    ),
     option("root-dir", Required, RootDir),
     option(
         "load-resources-from-classpath",

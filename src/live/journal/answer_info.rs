@@ -17,12 +17,13 @@ pub struct AnswerInfo<'s> {
     pub(super) is_beyond_valid: bool,
     pub(super) shown: Option<AnswerView<'s>>,
     pub(super) times: Option<&'s RequestTimes<'s>>,
+    pub(super) lacks_request_body: bool,
 }
 
 impl<'s> AnswerInfo<'s> {
     /// Creates the answer of a request that no stub matched.
     pub fn unmatched() -> Self {
-        Self { stub: None, delay: None, is_beyond_valid: false, shown: None, times: None }
+        Self { stub: None, delay: None, is_beyond_valid: false, shown: None, times: None, lacks_request_body: false }
     }
 
     /// Creates the answer of a request that this stub matched.
@@ -43,6 +44,11 @@ impl<'s> AnswerInfo<'s> {
     /// Sets the parts of the time, if a service paces the request.
     pub fn with_times(self, times: Option<&'s RequestTimes<'s>>) -> Self {
         Self { times, ..self }
+    }
+
+    /// Sets whether the body of the request passed without a copy of all of it.
+    pub fn with_request_body_left_out(self, lacks_request_body: bool) -> Self {
+        Self { lacks_request_body, ..self }
     }
 
     /// Sets the response, if it is not the one that the stub has for every request.

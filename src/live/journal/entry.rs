@@ -150,6 +150,7 @@ const BEYOND_VALID_FLAG: u8 = 4;
 const ANSWER_FLAG: u8 = 8;
 const ANSWER_BODY_OMITTED_FLAG: u8 = 16;
 const TIMES_FLAG: u8 = 32;
+const SPELT_NAMES_FLAG: u8 = 64;
 
 /// Returns the encoded length of an entry in bytes.
 pub(super) fn encoded_bytes(call: &Call, answer: AnswerInfo<'_>, with_body: bool) -> usize {
@@ -162,7 +163,8 @@ pub(super) fn encoded_bytes(call: &Call, answer: AnswerInfo<'_>, with_body: bool
     let path = call.uri.path_and_query().map_or(0, |path| path.as_str().len());
     let body = if with_body { call.raw_body.len() } else { 0 };
     let times = answer.times.map_or(0, times::encoded_bytes);
-    FIXED_BYTES + call.method.as_str().len() + authority + path + headers + body + shown + times
+    let spelt = call.spelt_names.as_ref().map_or(0, |names| 4 + names.len());
+    FIXED_BYTES + spelt + call.method.as_str().len() + authority + path + headers + body + shown + times
 }
 
 fn headers_bytes(headers: &HeaderMap) -> usize {
@@ -191,6 +193,7 @@ pub(super) fn encode(
             | flag(answer.is_beyond_valid, BEYOND_VALID_FLAG)
             | flag(answer.shown.is_some(), ANSWER_FLAG)
             | flag(answer.times.is_some(), TIMES_FLAG)
+            | flag(call.spelt_names.is_some(), SPELT_NAMES_FLAG)
             | flag(answer.shown.is_some_and(|shown| shown.is_body_omitted || !with_body), ANSWER_BODY_OMITTED_FLAG),
     );
     put_address(out, call.peers.remote);
@@ -199,6 +202,9 @@ pub(super) fn encode(
     put_text(out, call.uri.authority().map_or(&[], |authority| authority.as_str().as_bytes()));
     put_text(out, call.uri.path_and_query().map_or(&[], |path| path.as_str().as_bytes()));
     put_headers(out, &call.headers);
+    if let Some(names) = &call.spelt_names {
+        put_text(out, names.as_bytes());
+    }
     put_text(out, if with_body { &call.raw_body } else { &[] });
     if let Some(shown) = answer.shown {
         out.put_u16(shown.status.as_u16());
@@ -235,6 +241,7 @@ pub(super) fn decode(
     let (authority, path) = (text(bytes), text(bytes));
     let uri = uri(authority, path, (flags & ABSOLUTE_URI_FLAG != 0).then_some(scheme));
     let call_headers = headers(bytes);
+    let spelt = (flags & SPELT_NAMES_FLAG != 0).then(|| String::from_utf8_lossy(text(bytes)).into());
     let body = Bytes::copy_from_slice(text(bytes));
     let answer = (flags & ANSWER_FLAG != 0).then(|| {
         Box::new(JournaledAnswer {
@@ -248,7 +255,8 @@ pub(super) fn decode(
     let times = (flags & TIMES_FLAG != 0).then(|| Box::new(times::decode(bytes)));
     let mut parts = Request::new(()).into_parts().0;
     (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, call_headers);
-    let call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MAX_DECODED_BYTES);
+    let mut call = Call::new(parts, body, Peers { scheme, remote, local }, began.0 + arrival, MAX_DECODED_BYTES);
+    call.spelt_names = spelt;
     let at = began.1 + arrival;
     let (is_body_omitted, is_beyond_valid) = (flags & BODY_OMITTED_FLAG != 0, flags & BEYOND_VALID_FLAG != 0);
     let id = entry_id(salt, ordinal);

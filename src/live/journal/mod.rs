@@ -121,7 +121,7 @@ impl Journal {
             return None;
         }
         let full_size = entry::encoded_bytes(call, answer, true);
-        let with_body = full_size <= self.sealed_limit();
+        let with_body = full_size <= self.sealed_limit() && !answer.lacks_request_body;
         let size = if with_body { full_size } else { entry::encoded_bytes(call, answer, false) };
         let arrival = call.arrival.saturating_duration_since(self.began.0);
         let mut open = self.open_chunks[worker % self.open_chunks.len()].lock_unpoisoned();

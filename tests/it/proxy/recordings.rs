@@ -131,3 +131,14 @@ fn what_cannot_be_recorded_is_reported() {
     }
     assert_eq!(status(&mock), "NeverStarted");
 }
+
+#[test]
+fn a_recording_names_a_service() {
+    let mock = empty();
+    for target in ["ftp://127.0.0.1", "not a url", "http://", "//host"] {
+        let refused = mock.post("/__admin/recordings/start", &json!({ "targetBaseUrl": target }).to_string());
+        let error = refused.json()["errors"][0].clone();
+        assert_eq!((refused.status, &error["source"]["pointer"]), (422, &json!("/targetBaseUrl")), "{target}: {error}");
+        assert_eq!(status(&mock), "NeverStarted");
+    }
+}

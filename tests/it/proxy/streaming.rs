@@ -1,6 +1,7 @@
 //! Bodies pass as they come, in bounded memory, and within the limits that protect a service.
 
 use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde_json::json;
@@ -27,6 +28,73 @@ fn a_response_streams() {
     let mut rest = [0; 512];
     let read = client.stream.read(&mut rest).expect("the second piece");
     assert!(String::from_utf8_lossy(&rest[..read]).contains("two"));
+}
+
+/// Reads from a stream until what came has this number of bytes `x`.
+fn read_marks(stream: &mut TcpStream, got: &mut Vec<u8>, marks: usize) {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
+    let mut piece = [0; 16 << 10];
+    while got.iter().filter(|byte| **byte == b'x').count() < marks {
+        let read = stream.read(&mut piece).expect("the next piece comes");
+        assert!(read > 0, "the request ended early");
+        got.extend_from_slice(&piece[..read]);
+    }
+}
+
+#[test]
+fn a_request_streams_unless_a_stub_looks_at_its_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let base_url = format!("http://{}", listener.local_addr().expect("bound"));
+    let mock = proxying(&json!({"proxyBaseUrl": base_url}));
+    let looking = r#"{"request": {"method": "POST", "url": "/seen", "bodyPatterns": [{"contains": "END"}]},
+        "response": {"body": "matched"}}"#;
+    assert_eq!(mock.post("/__admin/mappings", looking).status, 201);
+
+    for (framing, first, rest) in [
+        ("Content-Length: 40000", "x".repeat(1000), "x".repeat(39_000)),
+        ("Transfer-Encoding: chunked", "3\r\nxxx\r\n".to_owned(), "4\r\nxxxx\r\n0\r\n\r\n".to_owned()),
+    ] {
+        let marks = |text: &str| text.bytes().filter(|byte| *byte == b'x').count();
+        let mut client = Client::connect(mock.address);
+        client.write(format!("POST /up HTTP/1.1\r\nHost: me\r\n{framing}\r\n\r\n{first}").as_bytes());
+        let (mut service, _) = listener.accept().expect("a connection");
+        let mut got = Vec::new();
+        read_marks(&mut service, &mut got, marks(&first));
+        client.write(rest.as_bytes());
+        read_marks(&mut service, &mut got, marks(&first) + marks(&rest));
+        let head = String::from_utf8_lossy(&got).to_lowercase();
+        assert!(head.contains(&format!("{}\r\n", framing.to_lowercase())), "{head}");
+        service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone").expect("a client");
+        assert_eq!(client.answer().text(), "done");
+        drop(client);
+        let newest = || mock.get("/__admin/requests").json()["requests"][0]["request"].clone();
+        eventually("the journal has the whole body", || {
+            newest()["body"].as_str().is_some_and(|body| marks(body) == marks(&first) + marks(&rest))
+        });
+    }
+
+    let mut client = Client::connect(mock.address);
+    client.write(b"POST /seen HTTP/1.1\r\nHost: me\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n");
+    client.write(b"3\r\nEND\r\n0\r\n\r\n");
+    assert_eq!(client.answer().text(), "matched", "the stub sees all of the body");
+}
+
+#[test]
+fn a_long_request_takes_no_memory() {
+    const LONG: usize = 16 << 20;
+    let service = Service::saying(|heard| answer(200, "", &heard.body.len().to_string()));
+    // the whole body would not fit into the memory budget
+    let mock = proxying_with(&json!({"proxyBaseUrl": service.url()}), |config| config.max_memory = 2 << 20);
+    let mut client = Client::connect(mock.address);
+    client.write(b"POST / HTTP/1.1\r\nHost: me\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let piece = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+    for _ in 0..LONG >> 20 {
+        client.write(piece.as_bytes());
+    }
+    client.write(b"0\r\n\r\n");
+    assert_eq!(client.answer().text(), LONG.to_string());
+    let newest = || mock.get("/__admin/requests").json()["requests"][0].clone();
+    eventually("the journal says that the body is left out", || newest()["request"]["bodyOmitted"] == json!(true));
 }
 
 #[test]

@@ -7,6 +7,13 @@ use super::zone::{OffsetStyle, digit_count, split_offset, zone_by_name};
 /// Reads the fields of the date that the whole text is. A month or a year begins with its first
 /// day.
 pub(super) fn read(text: &str) -> Option<DateFields> {
+    if let Some(year) = year(text) {
+        let mut fields = DateFields::default();
+        for (field, value) in [(DateField::Year, year), (DateField::Month, 1), (DateField::Day, 1)] {
+            fields.set(field, value);
+        }
+        return Some(fields);
+    }
     let mut reader = IsoReader { rest: text, fields: DateFields::default() };
     reader.number(DateField::Year, 4)?;
     match reader.part('-', DateField::Month)? {
@@ -18,6 +25,16 @@ pub(super) fn read(text: &str) -> Option<DateFields> {
         }
     }
     reader.rest.is_empty().then_some(reader.fields)
+}
+
+/// Reads a year of up to nine digits, as Java's `Year` does. A year beyond the calendar is its first
+/// or last one.
+fn year(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || digits.len() > 9 || digit_count(digits) < digits.len() {
+        return None;
+    }
+    text.parse().ok().map(|year: i64| year.clamp(-9999, 9999))
 }
 
 struct IsoReader<'t> {

@@ -19,7 +19,7 @@ mod walk;
 use filter::FilterCondition;
 use function::FunctionCall;
 pub use selection::{PathSelection, SelectedValue};
-pub use text::text_of;
+pub use text::{item_text_of, text_of};
 use walk::{StepBudget, Stop};
 
 use crate::SyntaxError;

@@ -17,6 +17,15 @@ pub fn text_of<'a>(value: impl Into<JsonNode<'a>>) -> String {
     }
 }
 
+/// Returns the text that a string operator sees of an item of a list: that of [`text_of`], but an
+/// object as Java prints a map, as in `{id=1, tags=["a"]}`.
+pub fn item_text_of<'a>(value: impl Into<JsonNode<'a>>) -> String {
+    let node = value.into();
+    let JsonShape::Object(members) = node.shape() else { return text_of(node) };
+    let members: Vec<String> = members.map(|(name, value)| format!("{name}={}", item_text_of(value))).collect();
+    format!("{{{}}}", members.join(", "))
+}
+
 /// Returns a function's result as a JSON number, spelt as Java prints it; `None` for infinities and
 /// NaN, which JSON does not have.
 pub(super) fn number(value: f64) -> Option<Number> {

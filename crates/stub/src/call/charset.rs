@@ -37,7 +37,9 @@ impl Charset {
     pub fn decode(self, body: &[u8]) -> Cow<'_, str> {
         match self {
             Self::Latin1 => encoding_rs::mem::decode_latin1(body),
-            Self::Other(encoding) => encoding.decode(body).0,
+            // `utf-16` is the one label whose byte order the body itself may tell
+            Self::Other(encoding) if encoding == UTF_16BE => encoding.decode(body).0,
+            Self::Other(encoding) => encoding.decode_with_bom_removal(body).0,
         }
     }
 }
@@ -59,6 +61,7 @@ mod tests {
             ("text/plain;charset=UTF-16", b"\xff\xfe\xe9\x00\xac\x20", "é€"),
             ("text/plain;charset=\"utf-16le\"", b"\xe9\x00\xac\x20", "é€"),
             ("text/plain;charset=unknown", "é€".as_bytes(), "é€"),
+            ("application/octet-stream", b"\xff\xfea", "\u{fffd}\u{fffd}a"),
         ] {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
             assert_eq!(Charset::of(&headers).decode(body), expected, "{content_type}");

@@ -2,6 +2,7 @@
 //! bytes, text, JSON, GraphQL, XML and multipart parts.
 
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE};
@@ -59,6 +60,9 @@ impl Call {
     /// Returns the bytes of the body, unpacked if it is gzip according to its Content-Encoding or
     /// its first two bytes.
     pub fn body(&self) -> &Bytes {
+        if let Some(was_asked_for) = &self.unread_body {
+            was_asked_for.store(true, Relaxed);
+        }
         if !self.is_zipped() {
             return &self.raw_body;
         }

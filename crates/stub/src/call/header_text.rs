@@ -25,8 +25,8 @@ pub fn latin_bytes(text: &str, substitute: u8) -> Vec<u8> {
     text.chars().map(byte).collect()
 }
 
-/// Returns the name of a header as it was probably sent: in title case on HTTP/1, as
-/// `Content-Type`, because the HTTP library keeps names in lower case.
+/// Returns the name of a header as it is mostly sent: in title case on HTTP/1, as `Content-Type`.
+/// The HTTP library keeps names in lower case.
 pub fn sent_header_name(name: &str, version: Version) -> String {
     if version == Version::HTTP_2 {
         return name.to_owned();

@@ -16,6 +16,7 @@ mod url_encoding;
 use std::borrow::Cow;
 use std::mem;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -86,6 +87,9 @@ pub struct Call {
     pub version: Version,
     /// The headers as sent.
     pub headers: HeaderMap,
+    /// Names of headers that were not sent in title case, separated by line breaks: see
+    /// [`Call::sent_name`].
+    pub spelt_names: Option<Box<str>>,
     /// The body as sent, perhaps compressed: see [`Call::body`].
     pub raw_body: Bytes,
     /// The scheme and addresses of the connection.
@@ -96,6 +100,8 @@ pub struct Call {
     body_limit: usize,
     /// The memory that the head of the request holds.
     pub head_permit: Option<MemoryPermit>,
+    /// Whether the body was asked for, if it has not arrived.
+    unread_body: Option<AtomicBool>,
     /// The limits for decoding; `None` if the body is small, or was stored earlier.
     bounds: Option<Arc<DecodeBudget>>,
     /// The decoded forms; allocated on first use, since most requests are answered by their head
@@ -145,11 +151,13 @@ impl Call {
             raw_target: self.raw_target.clone(),
             version: self.version,
             headers: self.headers.clone(),
+            spelt_names: self.spelt_names.clone(),
             raw_body: self.raw_body.clone(),
             peers: self.peers,
             arrival: self.arrival,
             body_limit: self.body_limit,
             head_permit: None,
+            unread_body: None,
             bounds: self.bounds.clone(),
             decoded: OnceLock::new(),
         }
@@ -171,14 +179,36 @@ impl Call {
             raw_target: uri.path_and_query().and_then(|target| raw_target::without_placeholders(target.as_str())),
             uri,
             headers: mem::take(request.headers_mut()),
+            spelt_names: None,
             raw_body,
             peers,
             arrival,
             body_limit,
             head_permit: None,
+            unread_body: None,
             bounds: None,
             decoded: OnceLock::new(),
         }
+    }
+
+    /// Moves the head back into the request that it was taken from. Returns the memory that it
+    /// holds.
+    pub fn give_back_head<B>(self, request: &mut Request<B>) -> Option<MemoryPermit> {
+        *request.uri_mut() = self.uri;
+        *request.method_mut() = self.method;
+        *request.headers_mut() = self.headers;
+        self.head_permit
+    }
+
+    /// Notes that the body, here empty, has not arrived.
+    pub fn expect_body(&mut self) {
+        self.unread_body = Some(AtomicBool::new(false));
+    }
+
+    /// Returns whether something asked for the body although it has not arrived. Conclusions from
+    /// it are then invalid.
+    pub fn missed_body(&self) -> bool {
+        self.unread_body.as_ref().is_some_and(|was_asked_for| was_asked_for.load(Relaxed))
     }
 
     /// Counts the decoded forms of the body toward `memory`, unless the body has at most
@@ -242,13 +272,11 @@ impl Call {
             .or_else(|| self.headers.get(HOST).and_then(|value| value.to_str().ok()))
     }
 
-    /// Returns the first X-Forwarded-For address if there is one, else the address of the peer.
+    /// Returns the value of X-Forwarded-For if there is one, whole as in WireMock, else the address of
+    /// the peer.
     pub fn client_ip(&self) -> Cow<'_, str> {
         match self.headers.get("x-forwarded-for") {
-            Some(value) => match header_text(value) {
-                Cow::Borrowed(text) => Cow::Borrowed(text.split(',').next().unwrap_or(text).trim()),
-                Cow::Owned(text) => Cow::Owned(text.split(',').next().unwrap_or(&text).trim().to_owned()),
-            },
+            Some(value) => header_text(value),
             None => Cow::Owned(self.peers.remote.ip().to_string()),
         }
     }
@@ -258,19 +286,30 @@ impl Call {
         self.headers.get_all(name).iter().map(header_text)
     }
 
-    /// Returns user name and password of the Authorization header, still in base64, if the scheme
-    /// is Basic.
-    pub fn basic_credentials(&self) -> Option<&str> {
-        let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, credentials) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim())
+    /// Returns the name of a header as the client spelt it.
+    pub fn sent_name<'n>(&'n self, name: &'n str) -> Cow<'n, str> {
+        let mut spelt = self.spelt_names.iter().flat_map(|names| names.lines());
+        match spelt.find(|spelt| spelt.eq_ignore_ascii_case(name)) {
+            Some(spelt) => Cow::Borrowed(spelt),
+            None => Cow::Owned(sent_header_name(name, self.version)),
+        }
+    }
+
+    /// Returns user name and password of each Authorization header whose scheme is Basic, still in
+    /// base64.
+    pub fn basic_credentials(&self) -> impl Iterator<Item = &str> {
+        self.headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+            let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim())
+        })
     }
 }
 
-/// Splits `name:port`; an IPv6 address is returned without its brackets.
+/// Splits `name:port`; an IPv6 address keeps its brackets, as in Java.
 fn split_port(authority: &str) -> (&str, Option<u16>) {
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if let Some((host, rest)) = authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+    if let Some(end) = authority.find(']').filter(|_| authority.starts_with('[')) {
+        let (host, rest) = authority.split_at(end + 1);
         return (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
     }
     match authority.rsplit_once(':') {

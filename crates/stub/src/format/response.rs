@@ -15,6 +15,7 @@ use crate::call::latin_bytes;
 use crate::delay::Distribution;
 use crate::files::BLOCKING_READ_LIMIT;
 use crate::files::FilesFolder;
+use crate::java_base64::BASE64;
 use crate::render::format::{fault, headers, status};
 use crate::render::stream::StreamDefinition;
 use crate::render::template::Template;
@@ -147,10 +148,10 @@ fn body(object: &mut Object<'_>, files: &FilesFolder, is_templated: bool, reader
     }
     if let Some(encoded) = base64 {
         let node = object.node("base64Body").unwrap_or(object.whole());
-        return match base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes()) {
+        return match BASE64.decode(encoded.as_bytes()) {
             Ok(bytes) => Body::Bytes(bytes.into()),
             Err(error) => {
-                let help = "encode the bytes as base64, with padding";
+                let help = "encode the bytes as base64";
                 reader.error_at(node, "base64Body", format!("not base64: {error}"), help);
                 Body::Bytes(Bytes::new())
             }

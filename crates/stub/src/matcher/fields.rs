@@ -67,8 +67,9 @@ impl FieldRule {
         match self {
             Self::One(rule) if values.is_empty() => rule.matches(MatchInput::Missing, stats),
             Self::One(rule) => values.iter().any(|value| rule.matches(MatchInput::Text(value), stats)),
+            Self::HasExactly(_) | Self::Includes(_) if values.is_empty() => false,
             Self::HasExactly(rules) => values.len() == rules.len() && each_met(rules, values, stats),
-            Self::Includes(rules) => !values.is_empty() && each_met(rules, values, stats),
+            Self::Includes(rules) => each_met(rules, values, stats),
         }
     }
 

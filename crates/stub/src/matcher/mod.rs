@@ -177,7 +177,7 @@ impl Clause {
     /// Returns whether the clause holds for the request.
     pub fn holds(&self, call: &Call, stats: &MatchStats) -> bool {
         match self {
-            Self::BasicAuth(expected) => call.basic_credentials() == Some(expected),
+            Self::BasicAuth(expected) => call.basic_credentials().any(|credentials| credentials == expected),
             Self::Body(rule) => rule.matches(MatchInput::Body(call), stats),
             Self::ClientIp(rule) => rule.matches(MatchInput::Text(&call.client_ip()), stats),
             Self::Field(field) => field.matches(call, stats),

@@ -31,7 +31,7 @@ pub struct MultipartRule {
 impl MultipartRule {
     /// Returns whether the parts of the request match. A request without parts does not match.
     pub fn matches(&self, call: &Call, stats: &MatchStats) -> bool {
-        let Some(parts) = call.parts() else { return false };
+        let Some(parts) = call.parts().filter(|parts| !parts.is_empty()) else { return false };
         let is_decided = parts.iter().any(|part| self.matches_part(part, stats) != self.all);
         if !is_decided && parts.len() > MAX_PARTS {
             // those that are not read could decide

@@ -18,7 +18,7 @@ use crate::call::{BodyPart, Call, JsonBody, JsonLookup};
 use standin_dialect::PathTemplate;
 use standin_dialect::SyntaxError;
 use standin_dialect::java_regex::{JavaRegex, MatchOutcome};
-use standin_dialect::json::{JsonEquality, JsonNode};
+use standin_dialect::json::{JsonEquality, JsonNode, pretty_text};
 use standin_dialect::json_path::{self, JsonPath, PathFailure, PathSelection, SelectedValue};
 use standin_dialect::xml::Document;
 
@@ -235,6 +235,7 @@ impl<'a> MatchInput<'a> {
             Self::Missing => None,
             Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::Body(call) => call.text().map(Cow::Borrowed),
+            Self::Json(value) if value.is_object() => Some(Cow::Owned(pretty_text(&value.to_value()))),
             Self::Json(value) => Some(value.as_str().unwrap_or_else(|| Cow::Owned(json_path::text_of(value)))),
             Self::Part(part) => Some(part.text()),
         }
@@ -354,7 +355,7 @@ fn fits_selection(selection: PathSelection<'_>, rule: Option<&ValueMatcher>, sta
             // `equalToJson` compares a list as a whole
             match value.items() {
                 Some(mut items) if !matches!(rule, ValueMatcher::EqualToJson(_)) => {
-                    items.any(|item| rule.matches(MatchInput::Json(item), stats))
+                    items.any(|item| fits_item(item, rule, stats))
                 }
                 _ => !value.is_null() && rule.matches(MatchInput::Json(value), stats),
             }
@@ -364,8 +365,17 @@ fn fits_selection(selection: PathSelection<'_>, rule: Option<&ValueMatcher>, sta
                 let list = Value::Array(items.into_iter().map(SelectedValue::into_value).collect());
                 return rule.matches(MatchInput::Json((&list).into()), stats);
             }
-            items.iter().any(|item| rule.matches(MatchInput::Json(item.node()), stats))
+            items.iter().any(|item| fits_item(item.node(), rule, stats))
         }
+    }
+}
+
+/// Returns whether an item of a list fits. Of an object, WireMock takes the text of a Java map.
+fn fits_item(item: JsonNode<'_>, rule: &ValueMatcher, stats: &MatchStats) -> bool {
+    if item.is_object() {
+        rule.matches(MatchInput::Text(&json_path::item_text_of(item)), stats)
+    } else {
+        rule.matches(MatchInput::Json(item), stats)
     }
 }
 

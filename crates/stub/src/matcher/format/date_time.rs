@@ -72,7 +72,8 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<DateOffset>, Told>
         return Ok(None);
     };
     let amount = match &node.value {
-        Value::Number(number) | Value::String(number) => number.parse().ok(),
+        Value::String(number) => number.parse().ok(),
+        Value::Number(number) => whole_part(number),
         _ => None,
     };
     let Some(amount) = amount else {
@@ -85,6 +86,12 @@ fn offset(whole: &Node, reader: &mut Reader) -> Result<Option<DateOffset>, Told>
         reader.warn_at(whole, "expectedOffset", "`expectedOffset` counts only beside `expectedOffsetUnit`", help);
     }
     Ok(unit.map(|unit| DateOffset { amount, unit }))
+}
+
+/// Returns a number without its fraction.
+fn whole_part(number: &str) -> Option<i32> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    whole.parse().ok().filter(|_| fraction.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// Writes relative dates in the echo of a request pattern as WireMock does: `now` as

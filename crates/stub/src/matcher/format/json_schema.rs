@@ -1,8 +1,11 @@
 //! Reads `matchesJsonSchema` and `schemaVersion`.
 
+use serde_json::Value as Json;
+
 use crate::matcher::ValueMatcher;
 use crate::matcher::json_schema::{JsonSchema, SchemaVersion};
 use crate::source::{Node, Reader, Value};
+use standin_dialect::json::pretty_text;
 
 /// Reads `matchesJsonSchema`: JSON, or a string with JSON. As in WireMock, an invalid schema is
 /// accepted and never matches.
@@ -40,6 +43,27 @@ pub(super) fn matches_json_schema(operand: &Node, whole: &Node, reader: &mut Rea
         reader.warn_at(operand, "matchesJsonSchema", message, help);
     }
     Some(ValueMatcher::MatchesJsonSchema(Box::new(schema)))
+}
+
+/// Writes schemas in the echo of a request pattern as WireMock does: as texts.
+pub(super) fn echo_schemas(pattern: &mut Json) {
+    match pattern {
+        Json::Array(items) => items.iter_mut().for_each(echo_schemas),
+        Json::Object(members) => {
+            if members.contains_key("matchesJsonSchema") {
+                let version = || SchemaVersion::default_name().into();
+                members.entry("schemaVersion").or_insert_with(version);
+            }
+            for (key, value) in members {
+                match key.as_str() {
+                    "matchesJsonSchema" if !value.is_string() => *value = pretty_text(value).into(),
+                    "customMatcher" | "equalToJson" | "matchesJsonSchema" => {}
+                    _ => echo_schemas(value),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub(super) fn flag(whole: &Node, key: &str) -> bool {
     match whole.get(key).map(|node| &node.value) {
         Some(Value::Bool(value)) => *value,
         Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        Some(Value::Number(number)) => number.parse::<f64>().is_ok_and(|number| number != 0.0),
         _ => false,
     }
 }

@@ -6,11 +6,12 @@ use serde_json::{Map, Value as Json};
 use super::custom::custom_matcher;
 use super::date_time::echo_relative_dates;
 use super::field::field_rule;
+use super::json_schema::echo_schemas;
 use super::multipart::multipart_patterns;
 use super::never_matches;
 use super::operand::java_regex;
 use super::value::value_matcher;
-use crate::matcher::{Clause, FieldMatcher, FieldName, MethodRule, RequestPattern, UrlRule, ValueMatcher};
+use crate::matcher::{Clause, FieldMatcher, FieldName, FieldRule, MethodRule, RequestPattern, UrlRule, ValueMatcher};
 use crate::source::defect::Defect;
 use crate::source::rule::Rule;
 use crate::source::{Node, Object, Reader, Strictness, Value};
@@ -83,6 +84,7 @@ pub fn read(node: &Node, reader: &mut Reader) -> (RequestPattern, Map<String, Js
     let mut echo = object.close(KEYS, Strictness::Strict, reader);
     echo.entry("method").or_insert_with(|| "ANY".into());
     echo.values_mut().for_each(echo_relative_dates);
+    echo.values_mut().for_each(echo_schemas);
     (RequestPattern::new(clauses), echo)
 }
 
@@ -176,7 +178,12 @@ fn fields(key: &str, object: &mut Object<'_>, clauses: &mut Vec<Clause>, reader:
         for member in named.members() {
             let read = reader.within(&member.key, |reader| {
                 let name = field_name(key, &member.key, &member.value, reader)?;
-                Some(FieldMatcher { name, rule: field_rule(&member.value, reader)? })
+                // a cookie has no list of values
+                let rule = match name {
+                    FieldName::Cookie(_) => FieldRule::One(value_matcher(&member.value, false, reader)?),
+                    _ => field_rule(&member.value, reader)?,
+                };
+                Some(FieldMatcher { name, rule })
             });
             clauses.extend(read.map(Clause::Field));
         }

@@ -8,9 +8,10 @@ use super::json_schema::matches_json_schema;
 use super::operand::{flag, java_regex, text};
 use super::xml::{equal_to_xml, matches_xpath};
 use crate::defect::nearest;
+use crate::java_base64::BASE64;
 use crate::matcher::ValueMatcher;
 use crate::matcher::date_time::DateRelation;
-use crate::source::{Member, Node, Reader, Value};
+use crate::source::{Member, Node, Reader, Value, lenient_json};
 use standin_dialect::PathTemplate;
 use standin_dialect::json::JsonEquality;
 use standin_dialect::json_path::JsonPath;
@@ -91,7 +92,7 @@ fn read(operator: &str, operand: &Node, whole: &Node, binary: bool, reader: &mut
     match operator {
         "absent" => Some(ValueMatcher::Absent),
         "after" => date_time(DateRelation::After, operand, whole, reader),
-        "anything" => Some(ValueMatcher::Anything),
+        "anything" => text(operator, operand, reader).map(|_| ValueMatcher::Anything),
         "and" => list(operator, operand, binary, reader).map(ValueMatcher::And),
         "or" => list(operator, operand, binary, reader).map(ValueMatcher::Or),
         "not" => value_matcher(operand, binary, reader).map(|rule| ValueMatcher::Not(Box::new(rule))),
@@ -153,30 +154,31 @@ fn binary_equal_to(operand: &Node, whole: &Node, binary: bool, reader: &mut Read
         return None;
     }
     let encoded = text("binaryEqualTo", operand, reader)?;
-    match base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes()) {
+    match BASE64.decode(encoded.as_bytes()) {
         Ok(bytes) => Some(ValueMatcher::BinaryEqualTo(bytes.into())),
         Err(error) => {
-            reader.error(operand, format!("not base64: {error}"), "encode the bytes as base64, with padding");
+            reader.error(operand, format!("not base64: {error}"), "encode the bytes as base64");
             None
         }
     }
 }
 
 fn equal_to_json(operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
-    let expected: Json = match &operand.value {
+    let expected = match &operand.value {
         Value::String(text) => match serde_json::from_str(text) {
-            Ok(expected) => expected,
-            Err(error) => {
-                reader.error(
-                    operand,
-                    format!("the expected JSON does not parse: {error}"),
-                    "correct the JSON in this string",
-                );
-                return None;
-            }
+            Ok(expected) => Some(expected),
+            Err(error) => lenient_json(text).or_else(|| {
+                let message = format!("the expected JSON does not parse: {error}");
+                reader.error(operand, message, "correct the JSON in this string");
+                None
+            }),
         },
-        _ => operand.to_json(),
+        _ => Some(operand.to_json()),
     };
+    json_equality(expected?, operand, whole, reader)
+}
+
+fn json_equality(expected: Json, operand: &Node, whole: &Node, reader: &mut Reader) -> Option<ValueMatcher> {
     match JsonEquality::new(expected, flag(whole, "ignoreArrayOrder"), flag(whole, "ignoreExtraElements")) {
         Ok(equality) => Some(ValueMatcher::EqualToJson(Box::new(equality))),
         Err(error) => {

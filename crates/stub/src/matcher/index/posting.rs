@@ -133,8 +133,14 @@ impl SplitPosting {
         };
         match &self.feature {
             Feature::Credentials => {
-                if let Some(credentials) = call.basic_credentials() {
-                    look_up(self.hasher.hash_one(credentials));
+                // two headers with the same credentials select their group once
+                let mut seen: smallvec::SmallVec<[u64; 4]> = smallvec::SmallVec::new();
+                for credentials in call.basic_credentials() {
+                    let key = self.hasher.hash_one(credentials);
+                    if !seen.contains(&key) {
+                        seen.push(key);
+                        look_up(key);
+                    }
                 }
             }
             Feature::Field(name) => {

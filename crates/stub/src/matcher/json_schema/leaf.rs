@@ -6,12 +6,14 @@
 
 use std::fmt;
 
+use base64::Engine as _;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value};
 
 use super::Exceeded;
 use super::instance::{NodeJson, SchemaInstance};
+use crate::java_base64::BASE64;
 use standin_dialect::cpu_time::thread_cpu_time;
 use standin_dialect::json::{JsonKind, JsonNode};
 
@@ -35,8 +37,23 @@ impl Leaf {
     ///
     /// Fails if the crate cannot compile them.
     pub(super) fn compile(assertions: &Map<String, Value>, draft: Draft) -> Result<Self, String> {
+        let mut assertions = assertions.clone();
+        if draft == Draft::Draft6 {
+            // the library of WireMock knows them from version 7 on
+            assertions.retain(|key, _| !key.starts_with("content"));
+        }
         let schema = Value::Object(assertions.clone());
-        let validator = jsonschema::options_for::<NodeJson>()
+        let mut options = jsonschema::options_for::<NodeJson>();
+        if matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7) {
+            // later versions assert no formats; the library of WireMock knows these here too
+            options = options
+                .with_content_encoding("base64", |text| decoded_base64(text).is_some(), |text| Ok(decoded_base64(text)))
+                .with_format("uuid", |text: &str| text.len() == 36 && uuid::Uuid::try_parse(text).is_ok())
+                .with_format("duration", |text: &str| text.starts_with('P') && text.parse::<jiff::Span>().is_ok())
+                .with_format("alpha", |text: &str| text.chars().all(char::is_alphabetic))
+                .with_format("alphanumeric", |text: &str| text.chars().all(char::is_alphanumeric));
+        }
+        let validator = options
             .with_draft(draft)
             .should_ignore_unknown_formats(true)
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(BACKTRACK_LIMIT))
@@ -130,6 +147,11 @@ fn is_extreme(text: &str) -> bool {
 
 fn mentions_integer(kind: &Value) -> bool {
     kind == "integer" || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "integer"))
+}
+
+/// Returns the text that base64 stands for. Padding may be left out, as in Java.
+fn decoded_base64(text: &str) -> Option<String> {
+    BASE64.decode(text).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Returns whether a pattern has look-around, a back-reference or an atomic group; all others take

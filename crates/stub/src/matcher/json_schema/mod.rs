@@ -115,6 +115,11 @@ impl SchemaVersion {
         let place = Self::NAMES.iter().position(|known| *known == name)?;
         Some(Self(drafts[place]))
     }
+
+    /// Returns the name of the default version.
+    pub fn default_name() -> &'static str {
+        Self::NAMES[4]
+    }
 }
 
 impl Default for SchemaVersion {

@@ -1,7 +1,7 @@
 //! Compares two documents in the order of XMLUnit, up to the first difference or counting all.
 
 use super::view::{self, AttributeView, ComparedAttribute, ComparedNode, NodeClass};
-use super::{ExpectedXml, XmlComparison};
+use super::{ExpectedXml, NamespaceAwareness, XmlComparison};
 use standin_dialect::java_regex::MatchOutcome;
 use standin_dialect::xml::{Document, Element, NodeId, NodeKind};
 
@@ -43,9 +43,10 @@ impl<'d> Comparer<'d> {
     /// Compares two nodes and their descendants; returns false if that ends the walk.
     fn nodes(&mut self, expected: &ComparedNode<'d>, actual: &ComparedNode<'d>) -> bool {
         let awareness = self.rule.options.namespaces;
-        let is_placeholder = expected.class.is_text() && actual.class.is_text();
+        let are_texts = expected.class.is_text() && actual.class.is_text();
         let same_type = expected.class == actual.class
-            || is_placeholder && self.placeholder(expected.place, Some(&actual.label)) == Some(true);
+            || are_texts && awareness == NamespaceAwareness::Legacy
+            || are_texts && self.placeholder(expected.place, Some(&actual.label)) == Some(true);
         if !self.note(XmlComparison::NodeType, same_type) {
             return false;
         }

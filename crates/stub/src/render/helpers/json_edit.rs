@@ -79,7 +79,9 @@ pub(super) fn json_remove<'t>(
         }
         doomed.insert(ptr::from_ref::<Json>(item));
     }
-    let kept = without(&document, &doomed);
+    let mut kept = without(&document, &doomed);
+    // what is written again has no members that are null
+    drop_null_members(&mut kept);
     written(evaluator, &kept)
 }
 
@@ -160,6 +162,17 @@ fn text_param<'t>(evaluator: &mut Evaluator<'t>, args: &HelperArgs<'t, '_>) -> R
 fn written(evaluator: &mut Evaluator<'_>, json: &Json) -> Result<TemplateValue, RenderError> {
     let value = json::value(evaluator, json, JsonLibrary::Jackson)?;
     evaluator.json_of(&value, Layout::CompactPlain).map(TemplateValue::text)
+}
+
+fn drop_null_members(json: &mut Json) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(drop_null_members),
+        Json::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(drop_null_members);
+        }
+        _ => {}
+    }
 }
 
 fn undeletable(expression: &str) -> TemplateValue {

@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use super::request_part::RequestPart;
 use super::value::{ListKind, MapKind, TemplateValue};
-use crate::call::{self, Call, header_text, sent_header_name};
+use crate::call::{self, Call, header_text};
 use crate::render::settings::SystemKeys;
 use standin_dialect::PathTemplate;
 use standin_dialect::java_text::sort_as_hash_map;
@@ -133,7 +133,7 @@ impl<'c> RequestModel<'c> {
             RequestPart::Headers => {
                 let mut entries = known(&header_names(&self.call.headers));
                 for (name, _) in &mut entries {
-                    *name = sent_header_name(name, self.call.version).into();
+                    *name = self.call.sent_name(name).into();
                 }
                 entries
             }
@@ -191,7 +191,7 @@ impl<'c> RequestModel<'c> {
 
     /// Returns the path with its segments by number, and the variables of the stub's path template.
     fn path_value(&self) -> TemplateValue {
-        let Some(template) = &self.context.path else {
+        let Some(template) = self.context.path.as_ref().filter(|template| !template.names().is_empty()) else {
             let path = self.decoded_path();
             let segments = path.split('/').filter(|segment| !segment.is_empty()).map(TemplateValue::text).collect();
             return TemplateValue::list(segments, ListKind::Path(path.as_ref().into())).unwrap_or(TemplateValue::Null);
@@ -216,7 +216,7 @@ impl<'c> RequestModel<'c> {
 
     fn base_url(&self) -> String {
         let (scheme, host, port) = (self.call.peers.scheme, self.call.host(), self.call.port());
-        let host = if host.contains(':') { format!("[{host}]") } else { host.into_owned() };
+        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.into_owned() };
         if port == scheme.default_port() {
             return format!("{}://{host}", scheme.as_str());
         }

@@ -96,7 +96,7 @@ fn field_kind(field: &FieldMatcher) -> usize {
 }
 
 fn basic_distance(expected: &str, call: &Call) -> f64 {
-    if call.basic_credentials() == Some(expected) {
+    if call.basic_credentials().any(|credentials| credentials == expected) {
         return 0.0;
     }
     let expected = format!("Basic {expected}");

@@ -9,8 +9,8 @@ use super::clause_result::ClauseResult;
 pub enum NearMissSubject {
     /// The JSON of a request pattern.
     Pattern(Value),
-    /// The JSON of a stub, and the state of its scenario if it requires one.
-    Stub(Value, Option<String>),
+    /// The JSON of a stub.
+    Stub(Value),
 }
 
 /// Returns `{"nearMisses": […]}`. Each item has a logged request, its subject and the distance.
@@ -30,20 +30,12 @@ pub fn clauses_json(results: &[ClauseResult]) -> Value {
 pub fn near_miss_json(request: Value, subject: NearMissSubject, distance: f64) -> Value {
     let mut miss = Map::new();
     miss.insert("request".to_owned(), request);
-    let state = match subject {
-        NearMissSubject::Pattern(pattern) => {
-            miss.insert("requestPattern".to_owned(), pattern);
-            None
-        }
-        NearMissSubject::Stub(stub, state) => {
-            miss.insert("stubMapping".to_owned(), stub);
-            state
-        }
+    let (key, subject) = match subject {
+        NearMissSubject::Pattern(pattern) => ("requestPattern", pattern),
+        NearMissSubject::Stub(stub) => ("stubMapping", stub),
     };
+    miss.insert(key.to_owned(), subject);
     miss.insert("matchResult".to_owned(), json!({ "distance": distance, "diffDescriptions": [], "subEvents": [] }));
-    if let Some(state) = state {
-        miss.insert("scenarioState".to_owned(), state.into());
-    }
     Value::Object(miss)
 }
 
