@@ -14,7 +14,7 @@ use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
 use standin_tape::exchange::Exchange;
 use standin_tape::operations::OperationTree;
-use standin_tape::{self, OperationRules, TapeError, TapeHead, TapeReader};
+use standin_tape::{self, QueryEvidence, TapeBodies, TapeError, TapeHead, TapeReader};
 
 /// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
 ///
@@ -129,12 +129,11 @@ impl FitArgs {
 
     /// Reads the calls of all tapes, within `--from` and `--to`.
     fn traces(&self, tapes: &[PathBuf]) -> Result<Vec<Trace>, Failure> {
-        let rules = self.operations.rules()?;
+        let (operations, begins) = self.operations(tapes)?;
         let mut traces = Vec::with_capacity(tapes.len());
         let mut targets: Vec<(String, &Path)> = Vec::new();
-        for path in tapes {
-            let unreadable = |error| Failure::broken(format!("`{}`: {error}", path.display()));
-            let (head, trace) = self.trace(path, &rules).map_err(unreadable)?;
+        for (path, begin) in tapes.iter().zip(begins) {
+            let (head, trace) = self.trace(path, &operations, begin).map_err(|error| unreadable(path, &error))?;
             if trace.calls.is_empty() && tapes.len() > 1 {
                 print_note(&format!("`{}` has no answered call{}: left out", path.display(), self.of_part()));
                 continue;
@@ -157,27 +156,47 @@ impl FitArgs {
         Ok(traces)
     }
 
-    /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the
-    /// operations, the second the times.
-    fn trace(&self, path: &Path, rules: &OperationRules) -> Result<(TapeHead, Trace), TapeError> {
-        let (mut broken, mut first) = (None, None);
-        let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
-        let calls = TapeReader::open(path)?.map_while(&mut whole).map(|exchange| {
-            let sent = exchange.times.sent;
-            first = first.into_iter().chain(sent).min();
-            (exchange.request.method, exchange.request.url)
+    /// Learns the operations from all calls of the tapes, and the time of each tape's first call. The
+    /// tapes are read again for their times, so that no exchange has to be kept.
+    fn operations(&self, tapes: &[PathBuf]) -> Result<(OperationTree, Vec<u64>), Failure> {
+        let mut readers = Vec::with_capacity(tapes.len());
+        for path in tapes {
+            readers.push(TapeReader::open(path).map_err(|error| unreadable(path, &error))?);
+        }
+        let mut evidence = QueryEvidence::default();
+        let mut begins = vec![None; tapes.len()];
+        let mut broken = None;
+        let all = readers.into_iter().enumerate().flat_map(|(tape, reader)| reader.map(move |read| (tape, read)));
+        let calls = all.map_while(|(tape, read)| {
+            let exchange = read.map_err(|error| broken = Some((tape, error))).ok()?;
+            begins[tape] = begins[tape].into_iter().chain(exchange.times.sent).min();
+            evidence.add(&exchange);
+            Some((exchange.request.method, exchange.request.url))
         });
-        let operations = OperationTree::learn_with(rules.clone(), calls);
-        let first: u64 = first.unwrap_or(0);
+        let mut operations = OperationTree::learn_with(self.operations.rules()?, calls);
+        if let Some((tape, error)) = broken {
+            return Err(unreadable(&tapes[tape], &error.into()));
+        }
+        let bodies = TapeBodies::of(tapes.iter().map(PathBuf::as_path))
+            .map_err(|error| Failure::broken(format!("cannot read the bodies of the tapes: {error}")))?;
+        evidence.read_shapes(|hash| bodies.get(hash));
+        operations.tell_queries_apart(&evidence);
+        Ok((operations, begins.into_iter().map(Option::unwrap_or_default).collect()))
+    }
+
+    /// Reads the times of a tape whose first call came at `begin`.
+    fn trace(&self, path: &Path, operations: &OperationTree, begin: u64) -> Result<(TapeHead, Trace), TapeError> {
+        let mut broken = None;
+        let whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
         let in_part = |exchange: &Exchange| {
             exchange.times.sent.is_none_or(|sent| {
-                let since = Duration::from_nanos(sent.saturating_sub(first));
+                let since = Duration::from_nanos(sent.saturating_sub(begin));
                 since >= self.from && self.to.is_none_or(|to| since < to)
             })
         };
         let mut reader = TapeReader::open(path)?;
         let head = reader.head().clone();
-        let trace = Trace::new(&head, &operations, reader.by_ref().map_while(&mut whole).filter(in_part));
+        let trace = Trace::new(&head, operations, reader.by_ref().map_while(whole).filter(in_part));
         match broken {
             Some(error) => Err(error.into()),
             None => Ok((head, trace.with_condition(reader.condition()))),
@@ -208,4 +227,8 @@ impl FitArgs {
             print_line(fitted.to_string().trim_end());
         }
     }
+}
+
+fn unreadable(path: &Path, error: &TapeError) -> Failure {
+    Failure::broken(format!("`{}`: {error}", path.display()))
 }

@@ -12,6 +12,7 @@ use std::slice;
 
 use clap::Args;
 
+use super::operation_args::OperationArgs;
 use super::sender_args::SenderArgs;
 use super::{Exit, Failure, print_line, print_note};
 use standin_learn::gap::{Gap, GapBudget, GapPage, JUnitReport, RefusalReport, Verdict};
@@ -79,6 +80,9 @@ pub(super) struct GapCommand {
     junit: Option<PathBuf>,
 
     #[command(flatten)]
+    operations: OperationArgs,
+
+    #[command(flatten)]
     sending: SenderArgs,
 }
 
@@ -102,6 +106,7 @@ impl GapCommand {
 
     fn compared(&self) -> Result<Gap, Failure> {
         self.check_options()?;
+        self.operations.rules()?;
         self.html.iter().chain(&self.junit).try_for_each(|path| check_writable(path))?;
         match self.what.as_slice() {
             _ if !self.reference.is_empty() => self.tapes(&self.reference, &self.mock),
