@@ -156,8 +156,8 @@ impl FitArgs {
         Ok(traces)
     }
 
-    /// Learns the operations from all calls of the tapes, and the time of each tape's first call. The
-    /// tapes are read again for their times, so that no exchange has to be kept.
+    /// Learns the operations from all calls of the tapes, and the time of each tape's first call.
+    /// The tapes are read again for their times, so that no exchange has to be kept.
     fn operations(&self, tapes: &[PathBuf]) -> Result<(OperationTree, Vec<u64>), Failure> {
         let mut readers = Vec::with_capacity(tapes.len());
         for path in tapes {

@@ -33,8 +33,8 @@ use standin_text::{counted, short_duration};
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
 /// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl.zst
-/// as it goes; what is secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts stubs
-/// from the tape; a second one ends at once. Several services are recorded at once as
+/// as it goes; what is secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts
+/// stubs from the tape; a second one ends at once. Several services are recorded at once as
 /// `--target NAME=URL`, each in DIR/NAME.
 #[derive(Args, Debug)]
 pub(super) struct RecordArgs {

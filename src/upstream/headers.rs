@@ -22,9 +22,9 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes the codings that cannot be decoded from `Accept-Encoding`; gzip, deflate, brotli, zstd and
-/// identity stay, and so does what a client refuses (`*;q=0`). A header that names no others stays
-/// as it is.
+/// Removes the codings that cannot be decoded from `Accept-Encoding`; gzip, deflate, brotli, zstd
+/// and identity stay, and so does what a client refuses (`*;q=0`). A header that names no others
+/// stays as it is.
 pub fn keep_decodable_codings(headers: &mut HeaderMap) {
     let lines: Vec<&str> = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).collect();
     let all: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect();

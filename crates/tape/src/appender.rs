@@ -39,8 +39,8 @@ impl Appender {
         }
     }
 
-    /// Returns the number of lines that are not handed to the operating system yet. Lines of a frame
-    /// that is written in part count as a whole.
+    /// Returns the number of lines that are not handed to the operating system yet. Lines of a
+    /// frame that is written in part count as a whole.
     pub(super) fn pending_lines(&self) -> u64 {
         let buffer = self.frames.as_ref().map_or(&self.pending, |(_, plain)| plain);
         memchr::memchr_iter(b'\n', buffer).count() as u64 + self.framed_lines

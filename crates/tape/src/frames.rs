@@ -1,5 +1,5 @@
-//! Compression of tapes: zstd frames (RFC 8878), flushed with each write, so that a file whose writer
-//! was killed can be read up to its last write.
+//! Compression of tapes: zstd frames (RFC 8878), flushed with each write, so that a file whose
+//! writer was killed can be read up to its last write.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};

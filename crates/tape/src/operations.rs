@@ -5,7 +5,8 @@
 //! `order-17`. Words are names, however many there are: `/api/users` and `/api/orders` have nothing
 //! in common but their place. A value that occurs once stays as it is. The query is part of an
 //! operation only where a parameter tells calls apart that answer unlike
-//! ([`OperationTree::tell_queries_apart`]). The result does not depend on the order of the requests.
+//! ([`OperationTree::tell_queries_apart`]). The result does not depend on the order of the
+//! requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 

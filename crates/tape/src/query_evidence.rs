@@ -172,8 +172,8 @@ pub(crate) fn parameters(url: &str) -> Vec<(String, String)> {
     all
 }
 
-/// Returns the query of a URL with its parameters in the order of their names, and `{id}` for values
-/// that look generated. The text is equal for calls that a query cannot tell apart.
+/// Returns the query of a URL with its parameters in the order of their names, and `{id}` for
+/// values that look generated. The text is equal for calls that a query cannot tell apart.
 pub fn query_kind(url: &str) -> String {
     let pairs = parameters(url).into_iter().map(|(key, value)| format!("{}={}", encoded(&key), encoded(&value)));
     pairs.collect::<Vec<_>>().join("&")

@@ -1,10 +1,10 @@
 //! The answers that drafted stubs give, of all answers to calls that a stub cannot tell apart.
 //!
 //! Answers that a write changes have a state of a scenario
-//! ([`write_scenarios`](super::write_scenarios)). Other calls are told apart by the headers on which
-//! their answers depend ([`header_rules`]). Where the same call still got several answers, a scenario
-//! gives them in their order ([`sequence`](super::sequence)). If there is no order, the stub gives
-//! the most frequent answer.
+//! ([`write_scenarios`](super::write_scenarios)). Other calls are told apart by the headers on
+//! which their answers depend ([`header_rules`]). Where the same call still got several answers, a
+//! scenario gives them in their order ([`sequence`](super::sequence)). If there is no order, the
+//! stub gives the most frequent answer.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

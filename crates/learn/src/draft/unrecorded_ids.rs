@@ -1,8 +1,8 @@
 //! Stubs for ids that were not recorded: a load test rarely asks for the recorded ones only.
 //!
-//! No id gets the answer of another one. Where the recorded answers differ by the id alone, a stub of
-//! low priority gives them with the id of the call. Otherwise other ids get the answer of a recorded
-//! id that was not there (404, 410). Without one they get no stub. Only GET and HEAD.
+//! No id gets the answer of another one. Where the recorded answers differ by the id alone, a stub
+//! of low priority gives them with the id of the call. Otherwise other ids get the answer of a
+//! recorded id that was not there (404, 410). Without one they get no stub. Only GET and HEAD.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;

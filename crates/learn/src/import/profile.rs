@@ -77,8 +77,8 @@ impl ImportedProfile {
             }
             operations.extend(operation(target, by_status, &mut read.skipped));
         }
-        // the first that matches wins: what is fixed comes before what varies, a method before any, a
-        // query before none
+        // the first that matches wins: what is fixed comes before what varies, a method before any,
+        // a query before none
         operations.sort_by_key(|operation| {
             let target = &operation.target;
             let query = target.query.as_ref().map_or(usize::MAX, |query| query.matches('{').count());
