@@ -13,7 +13,7 @@ use standin_learn::draft::write::{self, WriteSummary};
 use standin_learn::draft::{DEFAULT_MAX_STUBS, Drafter, ReplayCheck, StubDraft, verify};
 use standin_stub::load;
 use standin_stub::stub_folder::StubFolder;
-use standin_tape::{self, TapeBodies, TapeCondition, TapeHead, TapeReader};
+use standin_tape::{self, FrameReader, TapeBodies, TapeCondition, TapeHead, TapeReader};
 use standin_text::counted;
 
 /// Draft stubs from tapes; files that you edited are left alone
@@ -148,7 +148,7 @@ fn folders(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-type OpenTape = (PathBuf, TapeReader<std::io::BufReader<fs::File>>);
+type OpenTape = (PathBuf, TapeReader<FrameReader>);
 
 /// Opens the tapes of a folder, the oldest first.
 fn open_tapes(folder: &Path) -> Result<Vec<OpenTape>, Failure> {

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::{Exit, Failure, print_note};
 use standin_files::regular_file;
 use standin_sources::export::{HarWriter, journal_entries, tape_entry};
-use standin_tape::{TapeBodies, TapeReader};
+use standin_tape::{FrameReader, TapeBodies, TapeReader};
 use standin_text::counted;
 
 /// Write recordings in the formats of other tools
@@ -65,7 +65,7 @@ impl HarArgs {
         self.write(|archive| entries.iter().try_for_each(|entry| archive.entry(entry)))
     }
 
-    fn tape(&self, mut reader: TapeReader<io::BufReader<File>>) -> Result<Exit, Failure> {
+    fn tape(&self, mut reader: TapeReader<FrameReader>) -> Result<Exit, Failure> {
         let bodies = TapeBodies::of([self.input.as_path()]).map_err(|error| {
             Failure::broken(format!("cannot read the bodies of `{}`: {error}", self.input.display()))
         })?;

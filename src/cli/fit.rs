@@ -15,7 +15,7 @@ use standin_learn::fit::{FitPage, Fitted, Trace};
 use standin_stub::delay::units::duration;
 use standin_tape::exchange::Exchange;
 use standin_tape::operations::OperationTree;
-use standin_tape::{self, OperationRules, TapeError, TapeHead, TapeReader};
+use standin_tape::{self, QueryEvidence, TapeBodies, TapeError, TapeHead, TapeReader};
 
 /// Learn a performance model from tapes, and write it to `profiles/recorded.yaml`
 ///
@@ -63,6 +63,14 @@ pub(super) struct FitArgs {
 
     #[command(flatten)]
     operations: OperationArgs,
+}
+
+/// Results of the first pass over the tapes.
+struct FirstPass {
+    operations: OperationTree,
+    /// For each tape the time of its first call, in nanoseconds.
+    begins: Vec<u64>,
+    connections: ConnectionEvidence,
 }
 
 /// Parts of the recorded service that are not in the model of its queue.
@@ -166,13 +174,12 @@ impl FitArgs {
 
     /// Reads the calls of all tapes, within `--from` and `--to`.
     fn traces(&self, tapes: &[PathBuf]) -> Result<(Vec<Trace>, RecordedService), Failure> {
-        let rules = self.operations.rules()?;
+        let FirstPass { operations, begins, connections } = self.first_pass(tapes)?;
         let mut traces = Vec::with_capacity(tapes.len());
         let mut targets: Vec<(String, &Path)> = Vec::new();
-        let (mut connections, mut recorded) = (ConnectionEvidence::default(), None);
-        for path in tapes {
-            let unreadable = |error| Failure::broken(format!("`{}`: {error}", path.display()));
-            let (head, trace) = self.trace(path, &rules, &mut connections).map_err(unreadable)?;
+        let mut recorded = None;
+        for (path, begin) in tapes.iter().zip(begins) {
+            let (head, trace) = self.trace(path, &operations, begin).map_err(|error| unreadable(path, &error))?;
             if trace.calls.is_empty() && tapes.len() > 1 {
                 print_note(&format!("`{}` has no answered call{}: left out", path.display(), self.of_part()));
                 continue;
@@ -196,33 +203,50 @@ impl FitArgs {
         Ok((traces, RecordedService { connections: connections.fit(), recorded }))
     }
 
-    /// Reads a tape twice, so that no exchange has to be kept: the first pass learns the
-    /// operations, the second the times.
-    fn trace(
-        &self,
-        path: &Path,
-        rules: &OperationRules,
-        connections: &mut ConnectionEvidence,
-    ) -> Result<(TapeHead, Trace), TapeError> {
-        let (mut broken, mut first) = (None, None);
-        let mut whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
-        let calls = TapeReader::open(path)?.map_while(&mut whole).map(|exchange| {
-            let sent = exchange.times.sent;
-            first = first.into_iter().chain(sent).min();
+    /// Learns the operations and the rules of connections from all calls of the tapes, and the time
+    /// of each tape's first call. The tapes are read again for their times, so that no exchange has
+    /// to be kept.
+    fn first_pass(&self, tapes: &[PathBuf]) -> Result<FirstPass, Failure> {
+        let mut readers = Vec::with_capacity(tapes.len());
+        for path in tapes {
+            readers.push(TapeReader::open(path).map_err(|error| unreadable(path, &error))?);
+        }
+        let (mut evidence, mut connections) = (QueryEvidence::default(), ConnectionEvidence::default());
+        let mut begins = vec![None; tapes.len()];
+        let mut broken = None;
+        let all = readers.into_iter().enumerate().flat_map(|(tape, reader)| reader.map(move |read| (tape, read)));
+        let calls = all.map_while(|(tape, read)| {
+            let exchange = read.map_err(|error| broken = Some((tape, error))).ok()?;
+            begins[tape] = begins[tape].into_iter().chain(exchange.times.sent).min();
+            evidence.add(&exchange);
             connections.add(&exchange);
-            (exchange.request.method, exchange.request.url)
+            Some((exchange.request.method, exchange.request.url))
         });
-        let operations = OperationTree::learn_with(rules.clone(), calls);
-        let first: u64 = first.unwrap_or(0);
+        let mut operations = OperationTree::learn_with(self.operations.rules()?, calls);
+        if let Some((tape, error)) = broken {
+            return Err(unreadable(&tapes[tape], &error.into()));
+        }
+        let bodies = TapeBodies::of(tapes.iter().map(PathBuf::as_path))
+            .map_err(|error| Failure::broken(format!("cannot read the bodies of the tapes: {error}")))?;
+        evidence.read_shapes(|hash| bodies.get(hash));
+        operations.tell_queries_apart(&evidence);
+        let begins = begins.into_iter().map(Option::unwrap_or_default).collect();
+        Ok(FirstPass { operations, begins, connections })
+    }
+
+    /// Reads the times of a tape whose first call came at `begin`.
+    fn trace(&self, path: &Path, operations: &OperationTree, begin: u64) -> Result<(TapeHead, Trace), TapeError> {
+        let mut broken = None;
+        let whole = |exchange: io::Result<Exchange>| exchange.map_err(|error| broken = Some(error)).ok();
         let in_part = |exchange: &Exchange| {
             exchange.times.sent.is_none_or(|sent| {
-                let since = Duration::from_nanos(sent.saturating_sub(first));
+                let since = Duration::from_nanos(sent.saturating_sub(begin));
                 since >= self.from && self.to.is_none_or(|to| since < to)
             })
         };
         let mut reader = TapeReader::open(path)?;
         let head = reader.head().clone();
-        let trace = Trace::new(&head, &operations, reader.by_ref().map_while(&mut whole).filter(in_part));
+        let trace = Trace::new(&head, operations, reader.by_ref().map_while(whole).filter(in_part));
         match broken {
             Some(error) => Err(error.into()),
             None => Ok((head, trace.with_condition(reader.condition()))),
@@ -253,4 +277,8 @@ impl FitArgs {
             print_line(fitted.to_string().trim_end());
         }
     }
+}
+
+fn unreadable(path: &Path, error: &TapeError) -> Failure {
+    Failure::broken(format!("`{}`: {error}", path.display()))
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
+use super::operation_args::OperationArgs;
 use super::profile_file::{self, Author};
 use super::{Exit, Failure, print_line, print_note};
 use standin_learn::import::{
@@ -80,6 +81,9 @@ pub(super) struct ImportArgs {
     /// The report as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    operations: OperationArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -101,7 +105,7 @@ impl ImportArgs {
             return Err(Failure::usage("`--service` is empty")
                 .help("name the service, or leave it out: it is called as its folder then"));
         }
-        let imported = self.import(&self.options())?;
+        let imported = self.import(&self.options()?)?;
         let path = profile_file::path(&self.to, &self.profile);
         // a stub folder as `record` makes it, so that later commands find one
         let made = if self.to.exists() { Ok(()) } else { fs::create_dir_all(self.to.join("mappings")) };
@@ -118,16 +122,17 @@ impl ImportArgs {
         Ok(Exit::Success)
     }
 
-    fn options(&self) -> ImportOptions {
+    fn options(&self) -> Result<ImportOptions, Failure> {
         let format = self.format.as_deref();
-        ImportOptions {
+        Ok(ImportOptions {
             format: ImportFormat::NAMES.iter().find(|(name, _)| Some(*name) == format).map(|(_, format)| *format),
             unit: self.unit,
             map: self.map.iter().cloned().collect::<BTreeMap<_, _>>(),
             metric: self.metric.clone(),
             by: self.by.clone(),
             host: self.host.clone(),
-        }
+            rules: self.operations.rules()?,
+        })
     }
 
     /// Reads all files. The failure has the errors of all of them.

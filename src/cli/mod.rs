@@ -17,6 +17,7 @@ mod profile_file;
 mod proxy_args;
 mod ramp;
 mod record;
+mod recorded_service;
 mod recording_end;
 mod replay;
 mod saved_report;

@@ -1,12 +1,12 @@
-//! Options that state which segments of paths are ids and which are names, for every command that
-//! groups calls into operations.
+//! Options that state which segments of paths are ids and which query parameters tell operations
+//! apart, for every command that groups calls into operations.
 
 use clap::Args;
 
 use super::Failure;
 use standin_tape::OperationRules;
 
-/// Segments of paths that are ids or names, whatever they look like.
+/// Statements on operations that hold whatever calls look like.
 #[derive(Args, Debug)]
 pub(super) struct OperationArgs {
     /// The segments in braces of this path are ids, whatever they look like, as in
@@ -18,6 +18,15 @@ pub(super) struct OperationArgs {
     /// than once
     #[arg(long, value_name = "PATH", help_heading = "Operations")]
     literal: Vec<String>,
+
+    /// Calls with different values of this query parameter are different operations, as of
+    /// `?action=list`; may be given more than once
+    #[arg(long, value_name = "NAME", help_heading = "Operations")]
+    query_key: Vec<String>,
+
+    /// This query parameter tells no operations apart; may be given more than once
+    #[arg(long, value_name = "NAME", help_heading = "Operations")]
+    no_query_key: Vec<String>,
 }
 
 impl OperationArgs {
@@ -29,6 +38,12 @@ impl OperationArgs {
         }
         for path in &self.literal {
             rules.add_name(path).map_err(|error| Failure::usage(format!("--literal {path}: {error}")))?;
+        }
+        for key in &self.query_key {
+            rules.add_query_key(key).map_err(|error| Failure::usage(format!("--query-key {key}: {error}")))?;
+        }
+        for key in &self.no_query_key {
+            rules.add_no_query_key(key).map_err(|error| Failure::usage(format!("--no-query-key {key}: {error}")))?;
         }
         Ok(rules)
     }

@@ -58,6 +58,11 @@ pub(super) struct RunningRamp {
 }
 
 impl RampArgs {
+    /// Returns true if a ramp was asked for.
+    pub(super) fn is_given(&self) -> bool {
+        self.ramp.is_some()
+    }
+
     /// Returns the ramp of `--ramp`, if given. Adds its note and redaction to the settings of the
     /// tape.
     pub(super) fn prepare(

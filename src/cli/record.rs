@@ -14,14 +14,15 @@ use clap::Args;
 use super::draft;
 use super::log::LogArgs;
 use super::ramp::{self, PreparedRamp, RampArgs, RunningRamp};
+use super::recorded_service::RecordedService;
 use super::recording_end::{self, RecordingEnd};
 use super::server_messages::failure_text;
 use super::signals::receive_two_signals;
-use super::target_args::{TargetArgs, new_tape, reach};
+use super::target_args::{TargetArgs, reach};
 use super::{DurationArg, Exit, Failure, print_line, print_note};
 use crate::config::{Config, Listener};
 use crate::ramp::{RampEnd, RampReport};
-use crate::record::{ForwardRule, Recorder, RecorderConfig, RecordingProgress};
+use crate::record::{ForwardRule, Recorder, RecordingProgress};
 use crate::replay::ReplayRefusal;
 use crate::server::{Handle, Server};
 use crate::stdio;
@@ -31,22 +32,25 @@ use standin_text::{counted, grouped, short_duration};
 
 /// Record a real service: point its clients here, and what they ask and get goes on a tape
 ///
-/// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl as
-/// it goes; what is secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts stubs
-/// from the tape; a second one ends at once.
+/// Forwards every call, within bounds that protect the service, and writes DIR/tapes/TIME.jsonl.zst
+/// as it goes; what is secret is redacted before. SIGINT, SIGTERM or SIGHUP ends it, and drafts
+/// stubs from the tape; a second one ends at once. Several services are recorded at once as
+/// `--target NAME=URL`, each in DIR/NAME.
 #[derive(Args, Debug)]
 pub(super) struct RecordArgs {
     /// The stub folder of the service; it is made if it is not there
     #[arg(default_value = "stubs")]
     dir: PathBuf,
 
-    /// The service, such as http://inventory:9000
-    #[arg(long, value_name = "URL")]
-    target: String,
+    /// The service, such as http://inventory:9000; with names any number of them, each protected by
+    /// the limits by itself
+    #[arg(long, value_name = "[NAME=]URL", required = true)]
+    target: Vec<String>,
 
     /// Address that clients call in its place, with https:// over TLS; port 0 takes a free one
-    #[arg(long, value_name = "[https://]ADDR", default_value = "127.0.0.1:8080")]
-    listen: Listener,
+    /// [default: 127.0.0.1:8080, a free port for a service with a name]
+    #[arg(long, value_name = "[NAME=][https://]ADDR")]
+    listen: Vec<Listener>,
 
     /// The most connections to the target [default: one a call in flight]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000), help_heading = "Target")]
@@ -77,86 +81,112 @@ impl RecordArgs {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         self.log.begin()?;
         self.draft.check()?;
-        let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
-        let tape = new_tape(&self.dir);
-        let (recorder, ramp) = self.start_recorder(workers, &tape)?;
-        let started = self.start_server(&recorder, workers);
-        let (handle, signals) = started.inspect_err(|_| recording_end::discard(&recorder, &tape))?;
-        let listener = handle.addresses()[0].listener.clone();
-        let bounds = self.forwarding.bounds();
-        print_line(&format!("standin: listening on {listener} (recording {}, {bounds})", recorder.target()));
-        let ramp = ramp.map(|ramp| ramp.start(&listener, self.forwarding.patience())).transpose();
-        if let Ok(ramp) = &ramp {
-            watch(&signals, &handle, &recorder, ramp.as_ref());
+        let services = RecordedService::all(&self.target, &self.listen, &self.dir)?;
+        if services.len() > 1 && self.ramp.is_given() {
+            return Err(Failure::usage("--ramp sends the calls of one service: give one --target"));
         }
-        let server_failure = handle.failure();
+        let signals = receive_two_signals().map_err(|error| Failure::of_error(&error))?;
+        let (mut running, mut prepared) = (Vec::new(), None);
+        for service in services {
+            match self.start(service) {
+                Ok((one, ramp)) => {
+                    running.push(one);
+                    prepared = prepared.or(ramp);
+                }
+                Err(failure) => {
+                    running.iter().for_each(ServiceRecording::discard);
+                    return Err(failure);
+                }
+            }
+        }
+        for one in &running {
+            one.print_address(&self.forwarding.bounds());
+        }
+        let listener = running[0].handle.addresses()[0].listener.clone();
+        let ramp = prepared.map(|ramp| ramp.start(&listener, self.forwarding.patience())).transpose();
+        if let Ok(ramp) = &ramp {
+            watch(&signals, &running, ramp.as_ref());
+        }
+        let server_failure = running.iter().find_map(|one| one.handle.failure());
         let ramp = ramp.map(|running| running.inspect(RunningRamp::cancel));
-        let drained = self.shut_down(handle, &signals, &recorder);
+        let (ended, drained) = self.shut_down(running, &signals);
         let ramp = match ramp {
             // a user who ends at once does not wait for the report of the ramp
             Ok(Some(_)) if drained == DrainResult::AtOnce => Ok(None),
             ramp => ramp.and_then(|running| running.map(RunningRamp::join).transpose()),
         };
-        let end = recording_end::end(&recorder, &tape);
+        let ends: Vec<_> = ended.iter().map(|one| recording_end::end(&one.recorder, &one.tape)).collect();
         match &ramp {
             Ok(Some(report)) => print_line(&ramp::summary(report)),
             Ok(None) => {}
             Err(error) => print_note(&format!("the ramp broke: {error}; the tape ends there")),
         }
-        let end = end.map_err(|error| Failure::broken(format!("the tape could not be written to its end: {error}")))?;
         if drained == DrainResult::CutOff {
             print_note("calls were still in flight after the grace period, and were cut off; see --grace");
         }
-        if let Some(failure) = server_failure {
-            print_note(&failure_text(&failure));
-            return Ok(self.conclude(end, drained)?.max(Exit::Broken));
+        if let Some(failure) = &server_failure {
+            print_note(&failure_text(failure));
         }
-        match &ramp {
-            Ok(Some(RampReport { end: RampEnd::Differs(refusal), .. })) if end != RecordingEnd::Nothing => {
-                Err(set_aside(&tape, refusal))
-            }
-            Ok(_) => self.conclude(end, drained),
-            Err(_) => Ok(self.conclude(end, drained)?.max(Exit::Broken)),
+        let is_broken = server_failure.is_some() || ramp.is_err();
+        let mut conclusions = Vec::new();
+        for (one, end) in ended.iter().zip(ends) {
+            let whole = |error| Failure::broken(format!("the tape could not be written to its end: {error}"));
+            conclusions.push(end.map_err(whole).and_then(|end| match &ramp {
+                Ok(Some(RampReport { end: RampEnd::Differs(refusal), .. }))
+                    if end != RecordingEnd::Nothing && !is_broken =>
+                {
+                    Err(set_aside(&one.tape, refusal))
+                }
+                _ => self.conclude(&one.service, end, drained),
+            }));
         }
+        let least = if is_broken { Exit::Broken } else { Exit::Success };
+        if conclusions.len() == 1 {
+            return conclusions.remove(0).map(|exit| exit.max(least));
+        }
+        // the failure of one service hides no other's
+        let exits = conclusions.into_iter().map(|one| one.unwrap_or_else(|failure| failure.print()));
+        Ok(exits.max().unwrap_or(Exit::Success).max(least))
     }
 
-    /// Checks the arguments, prepares the ramp, and starts the recorder on a new tape.
-    fn start_recorder(&self, workers: usize, tape: &Path) -> Result<(Arc<Recorder>, Option<PreparedRamp>), Failure> {
+    /// Starts the recording of a service on a new tape, and prepares the ramp.
+    fn start(&self, service: RecordedService) -> Result<(ServiceRecording, Option<PreparedRamp>), Failure> {
+        let workers = self.workers.map_or_else(|| Config::default().workers, usize::from);
+        let tape = self.forwarding.new_tape(&service.dir);
         let mut settings =
-            self.forwarding.settings(&self.target, self.max_connections, workers, Some(tape.to_owned()))?;
-        self.check(settings.connector.target())?;
-        let ramp = self.prepare_ramp(&mut settings)?;
+            self.forwarding.settings(&service.target, self.max_connections, workers, Some(tape.clone()))?;
+        check(&service, settings.connector.target())?;
+        let most = self.forwarding.max_per_second();
+        let keeps = |key: &str| self.forwarding.keeps(key);
+        let ramp = self.ramp.prepare(&service.dir, &service.target, most, keeps, &mut settings)?;
         if let Some(tape) = &mut settings.tape {
             tape.overhead = super::overhead::measure();
         }
-        let started = self.create_folders().and_then(|()| Recorder::start(settings));
+        let started = create_folders(&service.dir).and_then(|()| Recorder::start(settings));
         let recorder = started.map_err(|error| {
             Failure::usage(format!("cannot write `{}`: {error}", tape.display())).help("give another folder")
         })?;
-        Ok((recorder, ramp))
-    }
-
-    /// Starts the server that forwards to the recorder, and a receiver of the signals that end it.
-    fn start_server(&self, recorder: &Arc<Recorder>, workers: usize) -> Result<(Handle, Receiver<()>), Failure> {
-        let signals = receive_two_signals().map_err(|error| Failure::of_error(&error))?;
         let config = Config {
-            listeners: vec![self.listen.clone()],
+            listeners: vec![Listener { service: None, ..service.listen.clone() }],
             workers,
             grace: self.grace.0,
             journal_bytes: 0,
             watches: false,
             ..Config::default()
         };
-        let forward = ForwardRule { recorder: Arc::clone(recorder), forwards_all: true };
+        let forward = ForwardRule { recorder: Arc::clone(&recorder), forwards_all: true };
         let server = Server::bind(config).and_then(|server| server.forward(Some(forward)).start());
         // whatever keeps it from starting, the arguments are in order
-        let handle = server.map_err(|error| Failure::of_error(&error))?;
-        Ok((handle, signals))
+        let handle = server.map_err(|error| {
+            recording_end::discard(&recorder, &tape);
+            Failure::of_error(&error)
+        })?;
+        Ok((ServiceRecording { service, recorder, handle, tape }, ramp))
     }
 
     /// Drafts stubs from a tape with calls, and prints the next step.
-    fn conclude(&self, end: RecordingEnd, drained: DrainResult) -> Result<Exit, Failure> {
-        let dir = self.dir.display();
+    fn conclude(&self, service: &RecordedService, end: RecordingEnd, drained: DrainResult) -> Result<Exit, Failure> {
+        let dir = service.dir.display();
         match end {
             RecordingEnd::Nothing => {
                 print_note(
@@ -166,7 +196,7 @@ impl RecordArgs {
             }
             RecordingEnd::NoAnswer => {
                 let message =
-                    format!("no call got a whole answer of {}, so that there is nothing to learn from", self.target);
+                    format!("no call got a whole answer of {}, so that there is nothing to learn from", service.target);
                 return Err(Failure::broken(message).help("see that it is there, and record again"));
             }
             RecordingEnd::Calls => {}
@@ -176,7 +206,7 @@ impl RecordArgs {
             return Ok(Exit::Broken);
         }
         if self.forwarding.keeps_bodies() {
-            let drafted = draft::draft(&self.dir, DEFAULT_MAX_STUBS, false, &self.draft)
+            let drafted = draft::draft(&service.dir, DEFAULT_MAX_STUBS, false, &self.draft)
                 .unwrap_or_else(|failure| failure.print());
             if drafted == Exit::Broken {
                 return Ok(Exit::Broken);
@@ -188,16 +218,21 @@ impl RecordArgs {
 
     /// Waits for the calls in flight, and prints a note if it takes a while. A second signal ends
     /// the wait.
-    fn shut_down(&self, handle: Handle, signals: &Receiver<()>, recorder: &Recorder) -> DrainResult {
+    fn shut_down(&self, running: Vec<ServiceRecording>, signals: &Receiver<()>) -> (Vec<EndedRecording>, DrainResult) {
         let (begun, mut is_said) = (Instant::now(), false);
-        let ending = thread::spawn(move || handle.shut_down());
-        while !ending.is_finished() {
+        let (ended, endings): (Vec<_>, Vec<_>) = running
+            .into_iter()
+            .map(|ServiceRecording { service, recorder, handle, tape }| {
+                (EndedRecording { service, recorder, tape }, thread::spawn(move || handle.shut_down()))
+            })
+            .unzip();
+        while !endings.iter().all(thread::JoinHandle::is_finished) {
             if signals.recv_timeout(DRAIN_POLL_INTERVAL).is_ok() {
-                return DrainResult::AtOnce;
+                return (ended, DrainResult::AtOnce);
             }
-            let in_flight = recorder.progress().in_flight;
+            let in_flight: u64 = ended.iter().map(|one| u64::from(one.recorder.progress().in_flight)).sum();
             if !is_said && begun.elapsed() > NOTE_DELAY && in_flight > 0 {
-                let calls = counted(u64::from(in_flight), "call");
+                let calls = counted(in_flight, "call");
                 print_note(&format!(
                     "waiting up to {:?} (--grace) for {calls} in flight; once more ends at once",
                     self.grace.0
@@ -205,37 +240,58 @@ impl RecordArgs {
                 is_said = true;
             }
         }
-        if ending.join().unwrap_or(false) { DrainResult::Whole } else { DrainResult::CutOff }
+        let is_whole =
+            endings.into_iter().map(|ending| ending.join().unwrap_or(false)).fold(true, |all, one| all && one);
+        (ended, if is_whole { DrainResult::Whole } else { DrainResult::CutOff })
+    }
+}
+
+/// A service that is being recorded.
+struct ServiceRecording {
+    service: RecordedService,
+    recorder: Arc<Recorder>,
+    handle: Handle,
+    tape: PathBuf,
+}
+
+/// A service whose clients are not answered any more.
+struct EndedRecording {
+    service: RecordedService,
+    recorder: Arc<Recorder>,
+    tape: PathBuf,
+}
+
+impl ServiceRecording {
+    fn print_address(&self, bounds: &str) {
+        let listener = &self.handle.addresses()[0].listener;
+        let (prefix, target) = (self.service.prefix(), self.recorder.target());
+        print_line(&format!("standin: {prefix}listening on {listener} (recording {target}, {bounds})"));
     }
 
-    fn prepare_ramp(&self, settings: &mut RecorderConfig) -> Result<Option<PreparedRamp>, Failure> {
-        let most = self.forwarding.max_per_second();
-        self.ramp.prepare(&self.dir, &self.target, most, |key| self.forwarding.keeps(key), settings)
+    /// Removes the tape of a recording that is given up.
+    fn discard(&self) {
+        recording_end::discard(&self.recorder, &self.tape);
     }
+}
 
-    /// Checks the folder and the addresses.
-    fn check(&self, origin: &TargetUrl) -> Result<(), Failure> {
-        if self.dir.is_file() {
-            let dir = self.dir.display();
-            return Err(Failure::usage(format!("`{dir}` is no folder"))
-                .help(format!("give the stub folder of the service, and a tape as --ramp={dir}")));
-        }
-        if let Some(name) = &self.listen.service {
-            return Err(Failure::usage(format!("--listen {name}=…: one service is recorded at a time"))
-                .help(format!("leave out `{name}=`")));
-        }
-        if reach(origin).contains(&self.listen.address) {
-            return Err(
-                Failure::usage(format!("--target {origin} is where this listens itself")).help("give another --listen")
-            );
-        }
-        Ok(())
+/// Checks the folder and the addresses of a service.
+fn check(service: &RecordedService, origin: &TargetUrl) -> Result<(), Failure> {
+    if service.dir.is_file() {
+        let dir = service.dir.display();
+        return Err(Failure::usage(format!("`{dir}` is no folder"))
+            .help(format!("give the stub folder of the service, and a tape as --ramp={dir}")));
     }
+    if reach(origin).contains(&service.listen.address) {
+        return Err(
+            Failure::usage(format!("--target {origin} is where this listens itself")).help("give another --listen")
+        );
+    }
+    Ok(())
+}
 
-    fn create_folders(&self) -> io::Result<()> {
-        fs::create_dir_all(self.dir.join("mappings"))?;
-        fs::create_dir_all(self.dir.join("tapes"))
-    }
+fn create_folders(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir.join("mappings"))?;
+    fs::create_dir_all(dir.join("tapes"))
 }
 
 /// End of the calls in flight.
@@ -253,7 +309,7 @@ enum DrainResult {
 /// command uses it.
 fn set_aside(tape: &Path, refusal: &ReplayRefusal) -> Failure {
     print_note(&refusal.to_string());
-    let aside = tape.with_extension("refused");
+    let aside = tape.with_file_name(format!("{}.refused", standin_tape::tape_name(tape)));
     match fs::rename(tape, &aside) {
         Ok(()) => Failure::broken(format!("the tape is set aside as {}", aside.display())),
         Err(error) => Failure::broken(format!("remove `{}`, it could not be set aside: {error}", tape.display())),
@@ -261,14 +317,15 @@ fn set_aside(tape: &Path, refusal: &ReplayRefusal) -> Failure {
 }
 
 /// Waits for a signal or the end of the ramp, and shows the progress on a terminal.
-fn watch(signals: &Receiver<()>, handle: &Handle, recorder: &Recorder, ramp: Option<&RunningRamp>) {
+fn watch(signals: &Receiver<()>, running: &[ServiceRecording], ramp: Option<&RunningRamp>) {
     let shows = io::stderr().is_terminal();
-    let is_over = || handle.has_ended() || ramp.is_some_and(RunningRamp::has_ended);
+    let is_over = || running.iter().any(|one| one.handle.has_ended()) || ramp.is_some_and(RunningRamp::has_ended);
     while signals.recv_timeout(PROGRESS_INTERVAL) == Err(RecvTimeoutError::Timeout) && !is_over() {
-        let progress = recorder.progress();
         if shows {
             let step = ramp.map(RunningRamp::step).unwrap_or_default();
-            stdio::write_progress(&format!("\r\x1b[K{step}{}", line(&progress)));
+            let lines = running.iter().map(|one| one.service.prefix() + &line(&one.recorder.progress()));
+            let lines: Vec<String> = lines.collect();
+            stdio::write_progress(&format!("\r\x1b[K{step}{}", lines.join("; ")));
         }
     }
     if shows {

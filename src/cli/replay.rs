@@ -209,7 +209,7 @@ fn now() -> u64 {
 /// Returns the name of a new file. It is in the current folder, as `fit` reads every tape beside
 /// the recorded one.
 fn free_name(tape: &Path) -> PathBuf {
-    let stem = tape.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let stem = standin_tape::tape_name(tape);
     let names = (1..).map(|number| PathBuf::from(format!("{stem}-replay-{number}.jsonl")));
     names.into_iter().find(|name| !name.exists()).expect("there are more numbers than files")
 }

@@ -13,7 +13,7 @@ use super::tls_args::TlsArgs;
 use super::{DurationArg, Failure, given_options, print_note, sender_args};
 use crate::record::{RecorderConfig, TapeConfig};
 use crate::upstream::{Connector, TargetUrl, UpstreamLimits};
-use standin_tape::{RecorderOverhead, RedactionRules};
+use standin_tape::{RecorderOverhead, RedactionRules, TAPE_ENDINGS};
 
 /// Protection of a service, and what is kept of its calls.
 #[derive(Args, Debug)]
@@ -62,6 +62,10 @@ pub(super) struct TargetArgs {
     /// All calls that the target gets come through here, so that `fit` knows its whole load
     #[arg(long, help_heading = "Tape")]
     exclusive: bool,
+
+    /// Write the tape as plain JSON lines (`.jsonl`), not compressed (`.jsonl.zst`)
+    #[arg(long, help_heading = "Tape")]
+    no_compress: bool,
 }
 
 impl TargetArgs {
@@ -81,6 +85,18 @@ impl TargetArgs {
             tape: tape.map(|path| self.tape(path)),
             observer: None,
         })
+    }
+
+    /// Returns the path of a new tape in a stub folder, named after the time.
+    pub(super) fn new_tape(&self, dir: &Path) -> PathBuf {
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+        let [compressed, plain] = TAPE_ENDINGS;
+        let ending = if self.no_compress { plain } else { compressed };
+        let mut names = std::iter::once(now.clone()).chain((2..).map(|again| format!("{now}-{again}")));
+        let path = |name: &str, ending: &str| dir.join("tapes").join(format!("{name}{ending}"));
+        // both would have their bodies in one file
+        let name = names.find(|name| TAPE_ENDINGS.iter().all(|ending| !path(name, ending).exists()));
+        path(&name.expect("there are names without end"), ending)
     }
 
     /// Returns the limits that protect a service.
@@ -130,6 +146,7 @@ impl TargetArgs {
             (!self.keep.is_empty(), "--keep"),
             (!self.anonymise.is_empty(), "--anonymise"),
             (self.exclusive, "--exclusive"),
+            (self.no_compress, "--no-compress"),
         ])
     }
 
@@ -173,14 +190,6 @@ pub(super) fn reach(origin: &TargetUrl) -> Vec<SocketAddr> {
         told("reach", error);
     }
     addresses
-}
-
-/// Returns the path of a new tape in a stub folder, named after the time.
-pub(super) fn new_tape(dir: &Path) -> PathBuf {
-    let now = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-    let names = std::iter::once(format!("{now}.jsonl")).chain((2..).map(|again| format!("{now}-{again}.jsonl")));
-    let mut paths = names.map(|name| dir.join("tapes").join(name));
-    paths.find(|path| !path.exists()).expect("there are names without end")
 }
 
 const MAX_IN_FLIGHT: u32 = 256;

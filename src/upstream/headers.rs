@@ -2,6 +2,7 @@
 
 use http::Version;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use standin_coding::ContentCoding;
 
 /// Returns true if a response says that its connection is closed after it (RFC 9112, 9.3).
 pub fn closes_connection(version: Version, headers: &HeaderMap) -> bool {
@@ -32,20 +33,28 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes the codings that cannot be decoded from `Accept-Encoding`; gzip, deflate and identity
-/// stay.
+/// Removes the codings that cannot be decoded from `Accept-Encoding`; gzip, deflate, brotli, zstd
+/// and identity stay, and so does what a client refuses (`*;q=0`). A header that names no others
+/// stays as it is.
 pub fn keep_decodable_codings(headers: &mut HeaderMap) {
-    let Some(accepted) = headers.get(header::ACCEPT_ENCODING) else { return };
-    let accepted = accepted.to_str().unwrap_or_default();
-    let known = |coding: &&str| {
-        let name = coding.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        matches!(name.as_str(), "gzip" | "x-gzip" | "deflate" | "identity")
-    };
-    let kept: Vec<&str> = accepted.split(',').map(str::trim).filter(known).collect();
-    let kept = if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") };
-    if kept != accepted {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_str(&kept).expect("parts of a header's value"));
+    let lines: Vec<&str> = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).collect();
+    let all: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect();
+    let kept: Vec<&str> = all.iter().copied().filter(|coding| is_decodable(coding)).collect();
+    if kept.len() == all.len() {
+        return;
     }
+    let kept = if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") };
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_str(&kept).expect("parts of a header's value"));
+}
+
+/// Returns true if a member of `Accept-Encoding` names no coding but those that can be decoded.
+fn is_decodable(member: &str) -> bool {
+    let (name, weight) = member.split_once(';').unwrap_or((member, ""));
+    let weight = weight.trim().trim_start_matches(['q', 'Q', '=', ' ']);
+    let is_refused = !weight.is_empty() && weight.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    let name = name.trim().to_ascii_lowercase();
+    let is_known = ContentCoding::parse(&name).is_some();
+    is_known || is_refused
 }
 
 /// Joins the cookie fields of HTTP/2 to the one field of HTTP/1.1 (RFC 9113, 8.2.3).
@@ -94,11 +103,13 @@ mod tests {
     #[test]
     fn codings_that_cannot_be_decoded_are_not_accepted() {
         for (accepted, kept) in [
-            ("gzip, deflate, br, zstd", "gzip, deflate"),
-            ("br;q=1.0, gzip;q=0.8", "gzip;q=0.8"),
-            ("br", "identity"),
+            ("gzip,deflate,  br, zstd", "gzip,deflate,  br, zstd"),
+            ("br;q=1.0,gzip;q=0.8,dcz", "br;q=1.0, gzip;q=0.8"),
+            ("compress", "identity"),
             ("*", "identity"),
-            ("gzip", "gzip"),
+            ("gzip, *;q=0", "gzip, *;q=0"),
+            ("gzip, *;q=0.5", "gzip"),
+            ("", ""),
         ] {
             let mut headers = map(&[]);
             headers.insert("accept-encoding", HeaderValue::from_static(accepted));

@@ -7,6 +7,7 @@ mod connections; // when the service of a profile closes them
 mod dashboard; // the page for a browser, and its data
 mod delays; // when answers come
 mod draft; // from a tape to stubs that answer as it did
+mod draft_answers; // ids that were not recorded, and what writes change
 mod faults; // how connections break, to the byte
 mod first_steps; // what a new user runs first
 mod fit; // `standin fit` on the command line
@@ -21,6 +22,7 @@ mod imports; // who may import whom
 mod journal; // what came, scenarios, files
 mod library; // mocks in Rust tests
 mod near_misses; // the nearest stubs, as WireMock ranks and shows them
+mod operations; // which calls are of one kind
 mod operator; // logs, probes and refusals as an operator sees them
 mod process; // the binary as a process
 mod profiles; // queues, seen from outside

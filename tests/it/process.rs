@@ -39,7 +39,7 @@ impl StandinProcess {
 
     /// Starts a command that listens, on a free port, with these environment variables.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
+        let child = Command::new(env!("CARGO_BIN_EXE_standin"))
             .args(args)
             .args(["--listen", "127.0.0.1:0"])
             .envs(variables.iter().copied())
@@ -47,19 +47,17 @@ impl StandinProcess {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it runs");
-        // byte by byte, so that no later output is lost in a buffer
-        let mut line = Vec::new();
-        let mut byte = [0];
-        while !line.ends_with(b"\n") && child.stdout.as_mut().expect("piped").read(&mut byte).expect("readable") > 0 {
-            line.push(byte[0]);
-        }
-        let line = String::from_utf8(line).expect("UTF-8");
-        let url = line.strip_prefix("standin: listening on http://");
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut process = Self { child, address, ready: String::new() };
+        process.ready = process.read_line();
+        let url = process.ready.strip_prefix("standin: listening on http://");
         let Some(address) = url.and_then(|url| url.split_whitespace().next()?.parse().ok()) else {
-            let _ = child.kill();
-            panic!("no ready line: `{line}{}`", read_to_end(child.stderr.take().expect("piped")));
+            let _ = process.child.kill();
+            let stderr = read_to_end(process.child.stderr.take().expect("piped"));
+            panic!("no ready line: `{}{stderr}`", process.ready);
         };
-        Self { child, address, ready: line }
+        process.address = address;
+        process
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -103,6 +101,28 @@ impl StandinProcess {
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
+    }
+
+    /// Starts a command that listens where its arguments say; its first line is not read.
+    pub(crate) fn start_listening(args: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_standin"))
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), ready: String::new() }
+    }
+
+    /// Reads a line of stdout.
+    pub(crate) fn read_line(&mut self) -> String {
+        // byte by byte, so that no later output is lost in a buffer
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        let stdout = self.child.stdout.as_mut().expect("piped");
+        while !line.ends_with(b"\n") && stdout.read(&mut byte).expect("readable") > 0 {
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).expect("UTF-8")
     }
 
     /// Reads stderr until it contains a text, and returns what was read.

@@ -1,4 +1,4 @@
-//! Content codings of HTTP bodies (RFC 9110, section 8.4.1): gzip and deflate.
+//! Content codings of HTTP bodies (RFC 9110, section 8.4.1): gzip, deflate, brotli and zstd.
 //!
 //! Decoding stops at a limit, so that a small body cannot unpack to any size, and asks for memory
 //! before it uses it.
@@ -15,6 +15,7 @@
 use std::borrow::Cow;
 use std::io::{Read, Write as _};
 
+use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -29,6 +30,10 @@ pub enum ContentCoding {
     /// The zlib format: `deflate`. A bare deflate stream is decoded too, since some servers send it
     /// under this name.
     Deflate,
+    /// Brotli (RFC 7932): `br`.
+    Brotli,
+    /// One or more Zstandard frames (RFC 8878): `zstd`.
+    Zstd,
 }
 
 impl ContentCoding {
@@ -38,6 +43,8 @@ impl ContentCoding {
             "" | "identity" => Some(Self::Identity),
             "gzip" | "x-gzip" => Some(Self::Gzip),
             "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            "zstd" => Some(Self::Zstd),
             _ => None,
         }
     }
@@ -68,10 +75,19 @@ impl ContentCoding {
             Self::Deflate => read_bounded(ZlibDecoder::new(body), max_bytes, reserve)
                 .or_else(|| read_bounded(DeflateDecoder::new(body), max_bytes, reserve))
                 .map(Cow::Owned),
+            Self::Brotli => {
+                let decoder = brotli::Decompressor::new(body, BROTLI_BUFFER_BYTES);
+                read_bounded(decoder, max_bytes, reserve).map(Cow::Owned)
+            }
+            Self::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(body).ok()?;
+                decoder.window_log_max(ZSTD_MAX_WINDOW_LOG).ok()?;
+                read_bounded(decoder, max_bytes, reserve).map(Cow::Owned)
+            }
         }
     }
 
-    /// Encodes a body with the default compression level.
+    /// Encodes a body, with a compression level that servers use for responses.
     ///
     /// # Panics
     ///
@@ -88,6 +104,12 @@ impl ContentCoding {
                 let mut encoder = ZlibEncoder::new(buffer(), Compression::default());
                 encoder.write_all(body).and_then(|()| encoder.finish())
             }
+            Self::Brotli => {
+                let parameters = BrotliEncoderParams { quality: BROTLI_QUALITY, ..BrotliEncoderParams::default() };
+                let mut encoded = buffer();
+                brotli::BrotliCompress(&mut &*body, &mut encoded, &parameters).map(|_| encoded)
+            }
+            Self::Zstd => zstd::encode_all(body, zstd::DEFAULT_COMPRESSION_LEVEL),
         };
         encoded.expect("writing to memory cannot fail")
     }
@@ -117,6 +139,15 @@ fn read_bounded(reader: impl Read, max_bytes: usize, reserve: &mut impl FnMut(us
 /// Size of the buffer, in bytes, with which decoding begins.
 const INITIAL_BUFFER_BYTES: usize = 16 << 10;
 
+/// Size of the input buffer of the brotli decoder, in bytes.
+const BROTLI_BUFFER_BYTES: usize = 4 << 10;
+
+/// Quality of brotli, from 0 to 11.
+const BROTLI_QUALITY: i32 = 5;
+
+/// Largest window of zstd that HTTP allows: 8 MiB (RFC 9659).
+const ZSTD_MAX_WINDOW_LOG: u32 = 23;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +155,7 @@ mod tests {
     #[test]
     fn codings_round_trip() {
         let body = b"some text, some text, some text".repeat(3000);
-        for name in ["", "identity", "gzip", "x-gzip", "deflate"] {
+        for name in ["", "identity", "gzip", "x-gzip", "deflate", "br", "zstd"] {
             let coding = ContentCoding::parse(name).expect(name);
             let encoded = coding.encode(&body);
             assert_eq!(coding.decode(&encoded, body.len()).as_deref(), Some(&body[..]), "{name}");
@@ -134,7 +165,18 @@ mod tests {
                 assert_eq!(coding.decode(b"not encoded", 1000), None, "{name}");
             }
         }
-        assert_eq!(ContentCoding::parse("br"), None);
+        assert_eq!(ContentCoding::parse("compress"), None);
+    }
+
+    #[test]
+    fn a_body_that_is_cut_off_is_not_decoded() {
+        let body: Vec<u8> = (0..60_000_u32).flat_map(|number| number.to_string().into_bytes()).collect();
+        for name in ["gzip", "deflate", "br", "zstd"] {
+            let coding = ContentCoding::parse(name).expect(name);
+            let encoded = coding.encode(&body);
+            assert_eq!(coding.decode(&encoded[..encoded.len() / 2], body.len()), None, "{name}");
+            assert_eq!(coding.decode(&coding.encode(b""), 0).as_deref(), Some(&b""[..]), "{name}");
+        }
     }
 
     #[test]

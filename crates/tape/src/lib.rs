@@ -6,17 +6,25 @@
 //! {"end":{"exchanges":41200,"dropped":0,"refused":3}}                                  foot
 //! ```
 //!
+//! A tape whose name ends in `.zst` has the same lines in zstd frames.
+//!
 //! The foot is missing if the recorder was killed. Bodies are beside the tape in a file that ends
 //! in `.bodies`, each distinct one once, by its SHA-256 ([`TapeBodies`]). A marker replaces each
 //! secret ([`is_redacted`]). A line `{"gap":{…}}` marks exchanges that are lost because the disk
 //! was full.
 
+mod answer_shape;
 mod appender;
 mod bodies;
 pub mod exchange;
+mod frames;
 pub mod markup;
+mod operation_name;
 mod operation_rules;
 pub mod operations;
+mod path_segments;
+mod query_evidence;
+mod query_split;
 mod reader;
 mod recording;
 mod redaction;
@@ -29,8 +37,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use bodies::{TapeBodies, pack_path};
+pub use answer_shape::AnswerShape;
+pub use bodies::{TapeBodies, pack_path, tape_name};
+pub use frames::FrameReader;
+pub use operation_name::OperationName;
 pub use operation_rules::{InvalidRule, OperationRules, SegmentKind};
+pub use query_evidence::{QueryEvidence, query_kind};
+pub use query_split::{SplitOperation, SplitProof};
 pub use reader::{BrokenLine, TapeCondition, TapeError, TapeReader};
 pub use recording::{LoadedTape, REPLAY_NOTE, busiest_second, is_error};
 pub use redaction::{DEFAULT_SECRET_KEYS, PlainMessage, RedactedMessage, RedactionRules, Redactor};
@@ -159,10 +172,16 @@ pub struct TapeGap {
 pub fn tapes_of_folder(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir.join("tapes"))?;
     let mut tapes: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    tapes.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+    tapes.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        TAPE_ENDINGS.iter().any(|ending| name.ends_with(ending))
+    });
     tapes.sort();
     Ok(tapes)
 }
+
+/// Endings of the names of tapes: compressed, and plain.
+pub const TAPE_ENDINGS: [&str; 2] = [".jsonl.zst", ".jsonl"];
 
 /// JSON of the line with the foot.
 #[derive(Serialize, Deserialize)]

@@ -1,12 +1,16 @@
-//! What a user knows about the segments of a path: that they are ids, or that they are names.
+//! Rules of a user for operations: segments of paths that are ids or names, and query parameters
+//! that tell operations apart.
 
 use std::fmt;
 
-/// Paths whose segments are ids or names whatever they look like.
+/// Paths whose segments are ids or names whatever they look like, and query parameters that tell
+/// operations apart or do not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OperationRules {
     ids: Vec<PathPattern>,
     names: Vec<PathPattern>,
+    query_keys: Vec<String>,
+    no_query_keys: Vec<String>,
 }
 
 /// A path whose segments in braces stand for any segment.
@@ -28,7 +32,7 @@ pub enum SegmentKind {
     Name,
 }
 
-/// A path that states nothing about a segment.
+/// A rule that states nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidRule(&'static str);
 
@@ -61,6 +65,26 @@ impl OperationRules {
         Ok(())
     }
 
+    /// States that calls with different values of a query parameter are different operations.
+    pub fn add_query_key(&mut self, key: &str) -> Result<(), InvalidRule> {
+        self.query_keys.push(query_key(key)?);
+        Ok(())
+    }
+
+    /// States that a query parameter tells no operations apart.
+    pub fn add_no_query_key(&mut self, key: &str) -> Result<(), InvalidRule> {
+        self.no_query_keys.push(query_key(key)?);
+        Ok(())
+    }
+
+    pub(crate) fn is_query_key(&self, key: &str) -> bool {
+        self.query_keys.iter().any(|known| known == key)
+    }
+
+    pub(crate) fn is_no_query_key(&self, key: &str) -> bool {
+        self.no_query_keys.iter().any(|known| known == key)
+    }
+
     /// Returns what is stated of a segment after these segments.
     pub(crate) fn kind(&self, before: &[&str], segment: &str) -> Option<SegmentKind> {
         let depth = before.len();
@@ -77,6 +101,13 @@ impl OperationRules {
     pub(crate) fn is_empty(&self) -> bool {
         self.ids.is_empty() && self.names.is_empty()
     }
+}
+
+fn query_key(key: &str) -> Result<String, InvalidRule> {
+    if key.is_empty() || key.contains(['=', '&', '?', '/']) {
+        return Err(InvalidRule("give the name of a query parameter alone, as in `action`"));
+    }
+    Ok(key.to_owned())
 }
 
 impl PathPattern {

@@ -3,18 +3,25 @@
 //! A segment is variable if several values occur at its position that look generated: numbers,
 //! dates, UUIDs, long hexadecimal numbers, tokens with digits, or numbers behind one prefix, as in
 //! `order-17`. Words are names, however many there are: `/api/users` and `/api/orders` have nothing
-//! in common but their place. A value that occurs once stays as it is. The query is not part of an
-//! operation. The result does not depend on the order of the requests.
+//! in common but their place. A value that occurs once stays as it is. The query is part of an
+//! operation only where a parameter tells calls apart that answer unlike
+//! ([`OperationTree::tell_queries_apart`]). The result does not depend on the order of the
+//! requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::operation_rules::{OperationRules, SegmentKind};
+use crate::path_segments::{is_identifier, number_prefix, segments};
+use crate::query_evidence::QueryEvidence;
+use crate::query_split::{PathCalls, QuerySplit, SplitOperation};
 
 /// The operations of a tape, as a tree of path segments for each method.
 #[derive(Clone, Debug, Default)]
 pub struct OperationTree {
     methods: BTreeMap<String, PathNode>,
     rules: OperationRules,
+    /// Query parameters that tell operations apart, by the method and path of the calls.
+    splits: BTreeMap<String, QuerySplit>,
 }
 
 impl OperationTree {
@@ -50,12 +57,44 @@ impl OperationTree {
             node.ends += 1;
         }
         methods.values_mut().for_each(PathNode::generalise);
-        Self { methods, rules }
+        Self { methods, rules, splits: BTreeMap::new() }
+    }
+
+    /// Makes operations of calls that differ by their query alone, where the evidence proves that
+    /// their answers or their times differ, or where the rules state it.
+    pub fn tell_queries_apart(&mut self, evidence: &QueryEvidence) {
+        let mut by_path: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (signature, answers) in evidence.iter() {
+            let path = self.path_name(&signature.method, &answers.path);
+            by_path.entry(path).or_default().push((signature, answers));
+        }
+        for (path, mut calls) in by_path {
+            calls.sort_by_key(|(signature, _)| *signature);
+            let calls: PathCalls<'_> = calls.into_iter().map(|(call, answers)| (&call.query[..], answers)).collect();
+            let (is_stated, is_ignored) =
+                (|key: &str| self.rules.is_query_key(key), |key: &str| self.rules.is_no_query_key(key));
+            if let Some(split) = QuerySplit::learn(&calls, is_stated, is_ignored) {
+                self.splits.insert(path, split);
+            }
+        }
+    }
+
+    /// Returns the operations that a query parameter tells apart, in the order of their paths.
+    pub fn split_operations(&self) -> Vec<SplitOperation> {
+        self.splits.iter().map(|(path, split)| split.report(path)).collect()
     }
 
     /// Returns the operation of a request, such as `GET /inventory/{id}`. For a request that was
     /// not learned from, the segments that are not in the tree stay as they are.
     pub fn name(&self, method: &str, url: &str) -> String {
+        let mut name = self.path_name(method, url);
+        if let Some(split) = self.splits.get(&name) {
+            name.push_str(split.part(url));
+        }
+        name
+    }
+
+    fn path_name(&self, method: &str, url: &str) -> String {
         let mut name = format!("{method} ");
         let mut node = self.methods.get(method);
         let mut variables = 0;
@@ -217,49 +256,6 @@ fn look(values: &[String]) -> &'static str {
 
 /// Values of a variable segment that are kept as examples.
 const MAX_EXAMPLES: usize = 3;
-
-/// Returns the segments of a path, without scheme, host, query and fragment. A slash at the end
-/// gives a last empty segment.
-fn segments(url: &str) -> impl Iterator<Item = &str> {
-    let url = match url.split_once("://") {
-        Some((_, rest)) if !url.starts_with('/') => rest.find('/').map_or("/", |slash| &rest[slash..]),
-        _ => url,
-    };
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    path.strip_prefix('/').unwrap_or(path).split('/')
-}
-
-/// Returns true if a segment looks like a number, a UUID, a long hexadecimal number, or a long
-/// token of letters and digits.
-fn is_identifier(segment: &str) -> bool {
-    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
-    let length = segment.len();
-    if digits == 0 {
-        return false;
-    }
-    // a number with an extension, as in `7.json`
-    let stem = segment.rsplit_once('.').filter(|(_, end)| end.bytes().all(|byte| byte.is_ascii_alphabetic()));
-    let number = stem.map_or(segment, |(stem, _)| stem);
-    let number = number.strip_prefix('-').unwrap_or(number);
-    let is_number = !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b'-'));
-    let is_hex = length >= 8 && segment.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let is_token = length >= 6
-        && digits * 4 >= length
-        && segment
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b'.' | b'%' | b'='));
-    is_number || is_hex || is_token
-}
-
-/// Returns the letters before the number of a segment, as in `order-17` or `user7`. The number of a
-/// version (`v2`) is part of its name.
-fn number_prefix(segment: &str) -> Option<&str> {
-    let prefix = segment.trim_end_matches(|one: char| one.is_ascii_digit());
-    let letters = prefix.trim_end_matches(['-', '_', '.']);
-    let is_word = !letters.is_empty() && letters.chars().all(|one| one.is_alphabetic() || matches!(one, '-' | '_'));
-    (is_word && prefix.len() < segment.len() && !letters.eq_ignore_ascii_case("v")).then_some(prefix)
-}
 
 /// Number of distinct numbers behind one prefix from which on they are identifiers: `http1` and
 /// `http2` are names.

@@ -1,10 +1,10 @@
 //! Reads a tape one exchange at a time, and counts the lines that are not exchanges.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::path::Path;
 
+use super::frames::FrameReader;
 use super::{FootLine, GapLine, TapeFoot, TapeHead, VERSION};
 use crate::exchange::Exchange;
 use standin_files::regular_file;
@@ -68,10 +68,10 @@ impl TapeCondition {
     }
 }
 
-impl TapeReader<BufReader<File>> {
-    /// Opens a tape and reads its head.
+impl TapeReader<FrameReader> {
+    /// Opens a tape, compressed or not, and reads its head.
     pub fn open(path: &Path) -> Result<Self, TapeError> {
-        Self::new(BufReader::with_capacity(READ_BUFFER_BYTES, regular_file::open(path)?))
+        Self::new(FrameReader::new(regular_file::open(path)?)?)
     }
 }
 
@@ -165,6 +165,5 @@ impl fmt::Display for TapeError {
 
 impl std::error::Error for TapeError {}
 
-const READ_BUFFER_BYTES: usize = 1 << 18;
 /// Maximum number of unparsable lines kept as examples.
 const MAX_EXAMPLES: usize = 10;

@@ -1,10 +1,11 @@
 //! A tape in memory, for code that reads it more than once: replaying and comparing.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 
 use super::operations::OperationTree;
-use super::{TapeCondition, TapeError, TapeHead, TapeReader};
+use super::{OperationRules, QueryEvidence, TapeBodies, TapeCondition, TapeError, TapeHead, TapeReader};
 use crate::exchange::{Exchange, FailureReason};
 
 /// A tape that was read to its end.
@@ -19,6 +20,8 @@ pub struct LoadedTape {
     pub exchanges: Vec<Exchange>,
     /// Completeness of the tape.
     pub condition: TapeCondition,
+    /// Evidence of operations that differ by their query alone.
+    pub query_evidence: QueryEvidence,
 }
 
 impl LoadedTape {
@@ -26,8 +29,17 @@ impl LoadedTape {
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         let mut reader = TapeReader::open(path)?;
         let head = reader.head().clone();
-        let exchanges = reader.by_ref().map(|read| read.map(keep_content_encoding)).collect::<Result<_, _>>()?;
-        Ok(Self { head, exchanges, condition: reader.condition().clone() })
+        let mut query_evidence = QueryEvidence::default();
+        let keep = |read: io::Result<Exchange>| {
+            read.map(|exchange| {
+                query_evidence.add(&exchange);
+                keep_content_encoding(exchange)
+            })
+        };
+        let exchanges = reader.by_ref().map(keep).collect::<Result<_, _>>()?;
+        let bodies = TapeBodies::of([path])?;
+        query_evidence.read_shapes(|hash| bodies.get(hash));
+        Ok(Self { head, exchanges, condition: reader.condition().clone(), query_evidence })
     }
 
     /// Returns true if `standin replay` wrote the tape.
@@ -38,9 +50,12 @@ impl LoadedTape {
         self.head.notes.contains_key(REPLAY_NOTE)
     }
 
-    /// Groups the requests into operations.
-    pub fn operations(&self) -> OperationTree {
-        OperationTree::learn(self.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str())))
+    /// Groups the requests into operations. What the rules state holds.
+    pub fn operations(&self, rules: &OperationRules) -> OperationTree {
+        let calls = self.exchanges.iter().map(|one| (one.request.method.as_str(), one.request.url.as_str()));
+        let mut operations = OperationTree::learn_with(rules.clone(), calls);
+        operations.tell_queries_apart(&self.query_evidence);
+        operations
     }
 
     /// Returns the time at which a request arrived at the service, in nanoseconds since the start

@@ -133,3 +133,100 @@ fn what_is_no_tape_is_refused() {
         assert!(matches!(TapeReader::new(text.as_bytes()), Err(TapeError::NoHead(_))), "{text}");
     }
 }
+
+/// Writes a compressed tape of calls of one shape, each with a body of its own, a write each 250.
+fn compressed(path: &Path, calls: u64) -> Vec<String> {
+    let mut writer = TapeWriter::create(path, &head()).unwrap();
+    let mut hashes = Vec::new();
+    for number in 1..=calls {
+        // times as those of a clock: they differ in their last digits
+        let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let (received, taken) = (number * 1_000_000 + noise % 900_000, 4_000_000 + noise % 700_000);
+        let body = format!("{{\"id\":{number},\"name\":\"item\",\"stock\":{}}}", noise % 1_000);
+        let body = writer.append_body(body.as_bytes(), body.len() as u64).unwrap();
+        hashes.extend(body.sha256.clone());
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut call = exchange(number);
+        call.request.url = format!("/inventory/{number}");
+        call.request.headers = vec![header("host", "inventory:9000"), header("accept", "application/json")];
+        call.response = Some(ExchangeResponse {
+            status: 200,
+            reason: None,
+            headers: vec![header("content-type", "application/json"), header("server", "inventory")],
+            body: Some(body),
+        });
+        call.times = ExchangeTimes {
+            received,
+            sent: Some(received + 90_000 + noise % 9_000),
+            first_byte: Some(received + taken),
+            last_byte: Some(received + taken + 2_000),
+            ..ExchangeTimes::default()
+        };
+        writer.append(&call).unwrap();
+        if number % 250 == 0 {
+            assert_eq!(writer.written_count(), number - 250);
+            writer.flush().unwrap();
+            assert_eq!(writer.written_count(), number);
+        }
+    }
+    hashes
+}
+
+#[test]
+fn a_compressed_tape_is_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.jsonl.zst");
+    compressed(&path, 10_000);
+    let bytes = fs::metadata(&path).unwrap().len() + fs::metadata(pack_path(&path)).unwrap().len();
+    assert!(bytes <= 150 * 10_000, "{bytes} bytes for 10,000 calls");
+}
+
+#[test]
+fn a_compressed_tape_is_read_up_to_its_last_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.jsonl.zst");
+    let hashes = compressed(&path, 5_000);
+    let all = fs::read(&path).unwrap();
+    let read = |length: usize| {
+        fs::write(&path, &all[..length]).unwrap();
+        let mut reader = TapeReader::open(&path).unwrap();
+        let calls = reader.by_ref().map(|read| read.unwrap().number).collect::<Vec<_>>();
+        assert_eq!(calls, (1..=calls.len() as u64).collect::<Vec<_>>());
+        (calls.len(), reader.condition().clone())
+    };
+    let (calls, condition) = read(all.len());
+    assert_eq!(
+        (calls, condition.torn, condition.broken, condition.foot),
+        (5_000, false, 0, None),
+        "no foot: it was killed"
+    );
+    let (calls, condition) = read(all.len() - 10);
+    assert!((4_000..5_000).contains(&calls) && condition.broken == 0, "{calls}");
+    assert!(read(all.len() / 2).0 < calls);
+    let bodies = TapeBodies::of([path.as_path()]).unwrap();
+    for (number, hash) in (1..).zip(&hashes) {
+        let body = String::from_utf8(bodies.get(hash).unwrap()).unwrap();
+        assert!(body.starts_with(&format!("{{\"id\":{number},")), "{body}");
+    }
+    let pack = fs::read(pack_path(&path)).unwrap();
+    fs::write(pack_path(&path), &pack[..pack.len() - 10]).unwrap();
+    let bodies = TapeBodies::of([path.as_path()]).unwrap();
+    let found = hashes.iter().filter(|hash| bodies.get(hash).is_some()).count();
+    assert!((4_000..5_000).contains(&found), "{found}");
+}
+
+#[test]
+fn a_compressed_tape_ends_with_its_foot() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.jsonl.zst");
+    let mut writer = TapeWriter::create(&path, &head()).unwrap();
+    let body = writer.append_body(b"hello", 5).unwrap();
+    writer.write(&exchange(1)).unwrap();
+    writer.finish(0, 0).unwrap();
+    let plain = zstd::decode_all(&fs::read(&path).unwrap()[..]).unwrap();
+    assert!(plain.ends_with(b"{\"end\":{\"exchanges\":1,\"dropped\":0,\"refused\":0}}\n"), "other tools can read it");
+    let tape = LoadedTape::open(&path).unwrap();
+    assert_eq!((tape.exchanges.len(), tape.condition.foot.is_some(), tape_name(&path).as_str()), (1, true, "one"));
+    let bodies = TapeBodies::of([path.as_path()]).unwrap();
+    assert_eq!(bodies.get(&body.sha256.unwrap()).as_deref(), Some(&b"hello"[..]));
+}

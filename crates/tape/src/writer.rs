@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::appender::Appender;
 use super::bodies::{PACK_HEAD, pack_path};
+use super::frames::is_frame_file;
 use super::{FootLine, GapLine, TapeFoot, TapeGap, TapeHead};
 use crate::exchange::{BodyRef, Exchange};
 
@@ -24,6 +25,8 @@ pub struct TapeWriter {
     bodies: Option<Appender>,
     lines: Appender,
     pack: PathBuf,
+    /// True if both files are written in zstd frames.
+    is_framed: bool,
     /// Hashes of the bodies in the pack.
     known: HashSet<[u8; 32], foldhash::fast::RandomState>,
     /// Number of exchanges appended, including those still in the buffer.
@@ -34,16 +37,18 @@ pub struct TapeWriter {
 
 impl TapeWriter {
     /// Creates a tape and writes its head. An existing file is an error. Bodies go to a file of the
-    /// same name that ends in `.bodies`.
+    /// same name that ends in `.bodies`. Both are compressed if the name ends in `.zst`.
     pub fn create(path: &Path, head: &TapeHead) -> io::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new(""));
         if !folder.as_os_str().is_empty() {
             fs::create_dir_all(folder)?;
         }
+        let is_framed = is_frame_file(path);
         let mut writer = Self {
-            lines: Appender::create(path)?,
+            lines: Appender::create(path, is_framed)?,
             bodies: None,
             pack: pack_path(path),
+            is_framed,
             known: HashSet::default(),
             exchanges: 0,
             others: 0,
@@ -96,7 +101,7 @@ impl TapeWriter {
 
     /// Returns the number of exchanges handed to the operating system.
     pub fn written_count(&self) -> u64 {
-        let waiting = memchr::memchr_iter(b'\n', self.lines.pending()).count() as u64;
+        let waiting = self.lines.pending_lines();
         // lines that are not exchanges are appended last
         self.exchanges - waiting.saturating_sub(self.others).min(self.exchanges)
     }
@@ -117,7 +122,11 @@ impl TapeWriter {
         self.flush()?;
         let end = TapeFoot { exchanges: self.exchanges, dropped, refused };
         self.other_line(&FootLine { end })?;
-        self.flush()?;
+        if let Some(bodies) = &mut self.bodies {
+            bodies.end()?;
+        }
+        self.lines.end()?;
+        self.others = 0;
         self.bodies.as_ref().map_or(Ok(()), Appender::sync)?;
         self.lines.sync()
     }
@@ -135,7 +144,7 @@ impl TapeWriter {
 
     fn keep(&mut self, name: &str, body: &[u8]) -> io::Result<()> {
         if self.bodies.is_none() {
-            let mut bodies = Appender::create(&self.pack)?;
+            let mut bodies = Appender::create(&self.pack, self.is_framed)?;
             bodies.push(PACK_HEAD);
             self.bodies = Some(bodies);
         }

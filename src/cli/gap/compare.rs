@@ -15,8 +15,8 @@ use crate::cli::sender_args::{self, account, open, progress};
 use crate::cli::signals::cancel_on_signals;
 use crate::replay::{self, CancelToken, Pace, Plan, ReplayOutcome, ReplayTarget};
 use standin_learn::gap::{ComparisonContext, ComparisonSide, Gap, MockKind, ServiceRun};
-use standin_tape::LoadedTape;
 use standin_tape::operations::OperationTree;
+use standin_tape::{LoadedTape, QueryEvidence, tape_name};
 use standin_text::counted;
 
 impl GapCommand {
@@ -36,7 +36,11 @@ impl GapCommand {
         let read = |paths: &[PathBuf]| paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>();
         let (originals_read, copies_read) = (read(originals)?, read(copies)?);
         let all = || originals_read.iter().chain(&copies_read);
-        let operations = OperationTree::learn(all().flat_map(calls));
+        let mut operations = OperationTree::learn_with(self.operations.rules()?, all().flat_map(calls));
+        // a mock that is slower in one of them makes no operation
+        let mut evidence = QueryEvidence::default();
+        originals_read.iter().for_each(|tape| evidence.merge(&tape.query_evidence));
+        operations.tell_queries_apart(&evidence);
         let side = |paths: &[PathBuf], tapes: &[LoadedTape]| ComparisonSide {
             name: names(paths),
             runs: tapes.iter().map(|tape| ServiceRun::new(tape, &operations)).collect(),
@@ -108,7 +112,7 @@ impl GapCommand {
         }
         progress(&account("mock", &outcome));
         self.believe(&outcome, false)?;
-        let operations = recording.operations();
+        let operations = recording.operations(&self.operations.rules()?);
         let mut doubtful = mock.doubtful(&outcome, self.sending.max_lateness());
         let late = outcome.late_seconds(self.sending.max_lateness());
         doubtful.extend(late.iter().cloned());
@@ -117,7 +121,7 @@ impl GapCommand {
             ComparisonSide { name: name.to_owned(), runs: vec![run], repeats: false }
         };
         not_halted(cancel)?;
-        let known = self.context(dir, &mock, recording);
+        let known = self.context(dir, &mock, recording, &operations);
         let (reference, copy) = (side("recorded", recording), side("mock", &run));
         let mut gap = Gap::with_context(&known, &reference, &copy, self.budget.0.clone());
         gap.notes.extend(mock.notes());
@@ -142,7 +146,7 @@ impl GapCommand {
         let prepare =
             |target: &ReplayTarget, to_mock| self.sending.rules().prepare(recording, tape, &plan, target, to_mock);
         let (for_live, mut for_mock) = (prepare(&target, false)?, prepare(&mock.target, true)?);
-        let operations = recording.operations();
+        let operations = recording.operations(&self.operations.rules()?);
         let repeats = self.runs.is_some();
         let mut trials = LiveTrials::new(repeats);
         let (mut flagged, mut late_seconds, mut sent_for) = (Vec::new(), 0, 0);
@@ -183,7 +187,7 @@ impl GapCommand {
         self.believe_all(&trials.outcomes)?;
         not_halted(cancel)?;
         let [live, copy] = trials.sides;
-        let known = self.context(dir, &mock, recording);
+        let known = self.context(dir, &mock, recording, &operations);
         let mut gap = Gap::with_context(&known, &live, &copy, self.budget.0.clone());
         gap.notes.extend(late_note(late_seconds, sent_for));
         gap.notes.extend(flagged);
@@ -193,11 +197,17 @@ impl GapCommand {
     }
 
     /// Returns what is known of the mock and the service beside their calls.
-    fn context(&self, dir: &Path, mock: &InProcessMock, recording: &LoadedTape) -> ComparisonContext {
+    fn context(
+        &self,
+        dir: &Path,
+        mock: &InProcessMock,
+        recording: &LoadedTape,
+        operations: &OperationTree,
+    ) -> ComparisonContext {
         ComparisonContext {
             conditions: conditions::of(Some(recording)),
             arguments: conditions::of_folder(dir, self.target.as_deref(), recording),
-            ..reference_model::of_mock(dir, mock.profile.as_deref(), recording)
+            ..reference_model::of_mock(dir, mock.profile.as_deref(), recording, operations)
         }
     }
 
@@ -347,14 +357,10 @@ fn condition(recording: &LoadedTape) -> Option<String> {
 /// Returns the name of a tape, or the names of the first and the last of several.
 fn names(paths: &[PathBuf]) -> String {
     match paths {
-        [first, .., last] => format!("{} … {}", stem(first), stem(last)),
-        [only] => stem(only),
+        [first, .., last] => format!("{} … {}", tape_name(first), tape_name(last)),
+        [only] => tape_name(only),
         [] => String::new(),
     }
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "tape".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 /// The places of the sides.

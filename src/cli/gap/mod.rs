@@ -15,6 +15,7 @@ use std::slice;
 
 use clap::Args;
 
+use super::operation_args::OperationArgs;
 use super::sender_args::SenderArgs;
 use super::{Exit, Failure, print_line, print_note, saved_report};
 use standin_learn::gap::{Gap, GapBudget, GapPage, JUnitReport, RefusalReport, Verdict};
@@ -86,6 +87,9 @@ pub(super) struct GapCommand {
     junit: Option<PathBuf>,
 
     #[command(flatten)]
+    operations: OperationArgs,
+
+    #[command(flatten)]
     sending: SenderArgs,
 }
 
@@ -109,6 +113,7 @@ impl GapCommand {
 
     fn compared(&self) -> Result<Gap, Failure> {
         self.check_options()?;
+        self.operations.rules()?;
         self.html.iter().chain(&self.junit).try_for_each(|path| check_writable(path))?;
         match self.what.as_slice() {
             _ if !self.reference.is_empty() => self.tapes(&self.reference, &self.mock),

@@ -10,10 +10,15 @@ use standin_tape::LoadedTape;
 use standin_tape::operations::OperationTree;
 
 /// Returns the context of a mock that was served with or without a profile.
-pub(super) fn of_mock(dir: &Path, profile: Option<&str>, recording: &LoadedTape) -> ComparisonContext {
+pub(super) fn of_mock(
+    dir: &Path,
+    profile: Option<&str>,
+    recording: &LoadedTape,
+    operations: &OperationTree,
+) -> ComparisonContext {
     let Some(name) = profile else {
         return ComparisonContext {
-            model: of_tapes(&[recording], &recording.operations()),
+            model: of_tapes(&[recording], operations),
             served: MockKind::Unpaced,
             ..ComparisonContext::default()
         };

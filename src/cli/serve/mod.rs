@@ -12,7 +12,7 @@ pub(super) use self::args::ServeArgs;
 use super::recording_end::{self, RecordingEnd};
 use super::server_messages::{end_text, failure_text, measurement_doubts, report_reload};
 use super::signals::receive_signal;
-use super::target_args::{new_tape, reach};
+use super::target_args::reach;
 use super::{Exit, Failure, given_options, print_diagnostics, print_info, print_note, print_ready};
 use crate::config::Config;
 use crate::record::{ForwardRule, Recorder};
@@ -98,7 +98,7 @@ impl ServeArgs {
     fn forward_misses(&self) -> Result<Option<MissForwarding>, Failure> {
         self.check_miss_options()?;
         let (OnMiss::Forward | OnMiss::Record, Some(target)) = (self.on_miss, &self.target) else { return Ok(None) };
-        let tape = (self.on_miss == OnMiss::Record).then(|| new_tape(&self.dir));
+        let tape = (self.on_miss == OnMiss::Record).then(|| self.forwarding.new_tape(&self.dir));
         if tape.is_some() && !self.dir.join("mappings").is_dir() {
             let dir = self.dir.display();
             return Err(Failure::usage(format!(

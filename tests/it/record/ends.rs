@@ -111,7 +111,7 @@ fn calls_without_any_answer_are_nothing_to_learn_from() {
 #[test]
 fn a_tape_without_a_call_is_not_the_newest() {
     let service = Service::saying(|_| answer(200, "", "ok"));
-    let recording = Recording::of(&service.url(), &[]);
+    let recording = Recording::of(&service.url(), &["--no-compress"]);
     for number in 0..5 {
         recording.get(&format!("/items/{number}"));
     }

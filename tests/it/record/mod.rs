@@ -1,6 +1,8 @@
 //! `standin record` and `serve --on-miss`: the responses to clients, the requests at the
 //! service, and the tape.
 
+mod codings;
+mod compressed;
 mod ends;
 mod judge;
 mod planted;
@@ -8,6 +10,7 @@ mod protection;
 mod ramp;
 mod secrets;
 pub(crate) mod service;
+mod several;
 mod story;
 mod trust;
 
@@ -294,6 +297,7 @@ fn what_cannot_go_well_is_said_at_the_start() {
         (&["serve", dir, "--on-miss", "forward"], "--target"),
         (&["serve", dir, "--target", "http://127.0.0.1:9"], "--on-miss"),
         (&["serve", dir, "--exclusive"], "--exclusive is for misses"),
+        (&["serve", dir, "--no-compress"], "--no-compress is for misses"),
         (&["serve", dir, "--target-timeout", "5s"], "--target-timeout is for misses"),
         (
             &["serve", dir, "--on-miss", "forward", "--target", "http://127.0.0.1:9", "--redact", "foo"],

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
+use standin_coding::ContentCoding;
 use standin_tape::exchange::Exchange;
 use standin_tape::{TapeCondition, TapeHead, TapeReader};
 use tempfile::TempDir;
@@ -225,11 +226,7 @@ impl Recording {
 
 /// Reads the only tape of a folder.
 pub(super) fn read(folder: &TempDir) -> ReadTape {
-    let tapes: Vec<PathBuf> = std::fs::read_dir(folder.path().join("tapes"))
-        .expect("it has tapes")
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
-        .collect();
+    let tapes = standin_tape::tapes_of_folder(folder.path()).expect("it has tapes");
     assert_eq!(tapes.len(), 1, "{tapes:?}");
     let mut reader = TapeReader::open(&tapes[0]).expect("a tape");
     let head = reader.head().clone();
@@ -238,12 +235,14 @@ pub(super) fn read(folder: &TempDir) -> ReadTape {
     ReadTape { head, exchanges, condition: reader.condition().clone(), path: tapes[0].clone() }
 }
 
-/// Returns all names and bytes of the files below a folder.
+/// Returns all names and bytes of the files below a folder; tapes are decompressed.
 pub(super) fn everything(folder: &std::path::Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()) {
         all.extend_from_slice(entry.to_string_lossy().as_bytes());
-        all.extend(if entry.is_dir() { everything(&entry) } else { std::fs::read(&entry).expect("readable") });
+        let content = if entry.is_dir() { everything(&entry) } else { std::fs::read(&entry).expect("readable") };
+        let decoded = ContentCoding::Zstd.decode(&content, 1 << 30).map(std::borrow::Cow::into_owned);
+        all.extend(decoded.unwrap_or(content));
     }
     all
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::recorded_answer;
 use super::request_rule::RequestRule;
+use super::scenario_state::StateStep;
 use super::volatile_text::AnswerTemplate;
 use standin_tape::exchange::{BodyRef, ExchangeRequest, ExchangeResponse};
 
@@ -19,6 +20,8 @@ pub(super) struct CallGroup {
     by_key: HashMap<AnswerKey, usize>,
     /// The first calls, in the order of the tapes.
     pub(super) observations: Vec<Observation>,
+    /// Answers by the states of a scenario, if writes change them.
+    pub(super) states: Vec<StateStep>,
 }
 
 /// An answer that a group got.
@@ -83,8 +86,8 @@ impl AnswerKey {
 
 impl CallGroup {
     pub(super) fn new(rule: RequestRule, sample: ExchangeRequest) -> Self {
-        let (answers, by_key, observations) = (Vec::new(), HashMap::new(), Vec::new());
-        Self { rule, url: sample.url.as_str().into(), sample, calls: 0, answers, by_key, observations }
+        let (answers, by_key, observations, states) = (Vec::new(), HashMap::new(), Vec::new(), Vec::new());
+        Self { rule, url: sample.url.as_str().into(), sample, calls: 0, answers, by_key, observations, states }
     }
 
     /// Adds a call with its answer.

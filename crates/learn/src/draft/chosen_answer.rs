@@ -1,15 +1,19 @@
 //! The answers that drafted stubs give, of all answers to calls that a stub cannot tell apart.
 //!
-//! Calls are told apart by the headers on which their answers depend ([`header_rules`]). Where the
-//! same call still got several answers, a scenario gives them in their order
-//! ([`sequence`](super::sequence)). If there is no order, the stub gives the most frequent answer.
+//! Answers that a write changes have a state of a scenario
+//! ([`write_scenarios`](super::write_scenarios)). Other calls are told apart by the headers on
+//! which their answers depend ([`header_rules`]). Where the same call still got several answers, a
+//! scenario gives them in their order ([`sequence`](super::sequence)). If there is no order, the
+//! stub gives the most frequent answer.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use super::answer_class::{AnswerClass, answer_class};
 use super::call_group::{CallGroup, Observation, SeenAnswer};
 use super::header_rules::{self, HeaderRule};
 use super::report::{DraftReport, LeftOut};
+use super::scenario_state::StateStep;
 use super::sequence::{self, SequenceStep};
 use standin_tape::exchange::ExchangeRequest;
 
@@ -24,6 +28,8 @@ pub(super) struct ChosenAnswer<'d> {
     pub(super) headers: Vec<HeaderRule>,
     /// Place in a sequence of answers.
     pub(super) step: Option<SequenceStep>,
+    /// State in which it is given, if writes change the answer.
+    pub(super) state: Option<&'d StateStep>,
     /// A recorded request that the stub answers.
     pub(super) request: ExchangeRequest,
 }
@@ -40,12 +46,16 @@ impl ChosenAnswer<'_> {
             identity.push_str("\nstep ");
             identity.push_str(&step.number.to_string());
         }
+        if let Some(state) = self.state {
+            identity.push('\n');
+            identity.push_str(&state.identity());
+        }
         identity
     }
 
     /// Returns true if it is the answer that a client gets in the end.
     pub(super) fn is_last(&self) -> bool {
-        self.step.as_ref().is_none_or(|step| step.is_last)
+        self.step.as_ref().is_none_or(|step| step.is_last) && self.state.is_none_or(|state| state.is_representative)
     }
 }
 
@@ -85,6 +95,9 @@ struct Choice<'c, 'g> {
 impl<'g> Choice<'_, 'g> {
     fn of_group(&self, report: &mut DraftReport) -> Vec<ChosenAnswer<'g>> {
         let group = self.group;
+        if !group.states.is_empty() {
+            return self.by_state(report);
+        }
         let is_usable = |seen: &SeenAnswer| !self.has_others || answer_class(seen) != AnswerClass::Overload;
         let observations: Vec<&Observation> =
             group.observations.iter().filter(|one| is_usable(&group.answers[one.answer])).collect();
@@ -97,6 +110,23 @@ impl<'g> Choice<'_, 'g> {
         report.note(LeftOut::ByHeader, group.calls, &format!("{} by {}", group.rule.label(), by.join(" and ")));
         let chosen = variants.iter().flat_map(|variant| self.of_alike(&variant.rules, &variant.observations, report));
         chosen.collect()
+    }
+
+    /// Chooses the answers of the states of a scenario.
+    fn by_state(&self, report: &mut DraftReport) -> Vec<ChosenAnswer<'g>> {
+        let group = self.group;
+        let chosen: Vec<ChosenAnswer<'g>> = group
+            .states
+            .iter()
+            .map(|state| {
+                let observation = &group.observations[state.observation];
+                let (seen, request) = (&group.answers[observation.answer], group.request(observation));
+                let (calls, headers) = (state.calls.min(seen.calls), Vec::new());
+                ChosenAnswer { group, seen, calls, headers, step: None, state: Some(state), request }
+            })
+            .collect();
+        report.note(LeftOut::WriteScenario, chosen.iter().map(|one| one.calls).sum(), self.operation);
+        chosen
     }
 
     /// Chooses the answers of calls that are alike in all that stubs ask for.
@@ -117,7 +147,7 @@ impl<'g> Choice<'_, 'g> {
             observations.iter().filter(|one| answer_class(&group.answers[one.answer]) == best).copied().collect();
         let chosen = |seen: &'g SeenAnswer, calls: u64, observation: &Observation, step: Option<SequenceStep>| {
             let request = group.request(observation);
-            ChosenAnswer { group, seen, calls, headers: headers.to_vec(), step, request }
+            ChosenAnswer { group, seen, calls, headers: headers.to_vec(), step, state: None, request }
         };
         let is_split = !headers.is_empty() || alike.len() < group.observations.len();
         if count_answers(&alike) > 1
@@ -164,7 +194,7 @@ impl<'g> Choice<'_, 'g> {
         let best = usable.max_by_key(|seen| (Reverse(answer_class(seen)), seen.calls, seen.last));
         let chosen = best.map(|seen| {
             let (calls, request) = (seen.calls, group.sample.clone());
-            ChosenAnswer { group, seen, calls, headers: Vec::new(), step: None, request }
+            ChosenAnswer { group, seen, calls, headers: Vec::new(), step: None, state: None, request }
         });
         chosen.into_iter().collect()
     }
@@ -187,26 +217,4 @@ impl<'g> Choice<'_, 'g> {
 
 fn count_answers(observations: &[&Observation]) -> usize {
     observations.iter().map(|one| one.answer).collect::<BTreeSet<_>>().len()
-}
-
-/// A class of answers, from the most to the least suitable for a stub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum AnswerClass {
-    /// An answer that depends on the call alone.
-    Plain,
-    /// 206, 412 or 416: it depends on headers of the request.
-    Conditional,
-    /// 408, 429 or 5xx: the service was too busy, or broken.
-    Overload,
-    /// 304: useless to a client that did not ask for it.
-    NotModified,
-}
-
-fn answer_class(seen: &SeenAnswer) -> AnswerClass {
-    match seen.response.status {
-        304 => AnswerClass::NotModified,
-        206 | 412 | 416 => AnswerClass::Conditional,
-        408 | 429 | 500.. => AnswerClass::Overload,
-        _ => AnswerClass::Plain,
-    }
 }

@@ -4,12 +4,14 @@
 //! most often. The same tapes give the same files, byte for byte. The draft's report lists what is
 //! left out.
 
+mod answer_class;
 mod answer_template;
 mod body_rule;
 mod call_group;
 mod chosen_answer;
 mod field_rules;
 mod header_rules;
+mod id_echo;
 mod java_numbers;
 mod names;
 mod operation;
@@ -18,12 +20,14 @@ mod replay_check;
 mod report;
 mod request_fields;
 mod request_rule;
+mod scenario_state;
 mod sequence;
 mod unrecorded_ids;
 pub mod verify;
 mod volatile_fields;
 mod volatile_text;
 pub mod write;
+mod write_scenarios;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -40,9 +44,9 @@ pub use report::{DraftReport, LeftOut, OmittedCalls};
 use self::call_group::{AnswerKey, CallGroup, CallPlace, RequestHeaders};
 use self::operation::OperationDrafter;
 use self::request_rule::RequestRule;
-use standin_tape::OperationRules;
 use standin_tape::exchange::{BodyRef, Exchange, ExchangeRequest, ExchangeResponse};
 use standin_tape::operations::OperationTree;
+use standin_tape::{OperationRules, QueryEvidence};
 
 /// Gives a body by its SHA-256, if it is there.
 type BodySource<'b> = dyn Fn(&str) -> Option<Bytes> + 'b;
@@ -63,6 +67,8 @@ pub struct Drafter<'b> {
     /// Names of request fields of which any value matches.
     ignored: Vec<String>,
     operation_rules: OperationRules,
+    /// Evidence of operations that differ by their query alone.
+    query_evidence: QueryEvidence,
     report: DraftReport,
 }
 
@@ -126,6 +132,7 @@ impl<'b> Drafter<'b> {
             headers: HashSet::new(),
             ignored: Vec::new(),
             operation_rules: OperationRules::default(),
+            query_evidence: QueryEvidence::default(),
             report: DraftReport::default(),
         }
     }
@@ -151,6 +158,7 @@ impl<'b> Drafter<'b> {
     /// Takes in an exchange.
     pub fn add(&mut self, exchange: &Exchange) {
         self.report.calls += 1;
+        self.query_evidence.add(exchange);
         if let Err(why) = self.take(exchange) {
             let url = exchange.request.url.split('?').next().unwrap_or_default();
             let name = format!("{} {url}", exchange.request.method);
@@ -166,15 +174,21 @@ impl<'b> Drafter<'b> {
         for group in &mut self.groups {
             answer_template::apply(group, &*self.bodies);
         }
+        write_scenarios::apply(&mut self.groups, &*self.bodies);
         let calls = self.groups.iter().flat_map(|group| {
             let call = (group.rule.method.as_str(), group.rule.path.as_str());
             std::iter::repeat_n(call, usize::try_from(group.calls).unwrap_or(usize::MAX))
         });
-        let operations = OperationTree::learn_with(self.operation_rules.clone(), calls);
+        let mut operations = OperationTree::learn_with(self.operation_rules.clone(), calls);
+        self.query_evidence.read_shapes(|hash| (self.bodies)(hash).map(Into::into));
+        operations.tell_queries_apart(&self.query_evidence);
         self.report.variables = operations.variables();
+        self.report.split_operations = operations.split_operations();
         let mut by_operation: BTreeMap<String, Vec<&CallGroup>> = BTreeMap::new();
         for group in &self.groups {
-            by_operation.entry(operations.name(&group.rule.method, &group.rule.path)).or_default().push(group);
+            let query = group.sample.url.split_once('?').map_or("", |(_, query)| query);
+            let url = format!("{}?{query}", group.rule.path);
+            by_operation.entry(operations.name(&group.rule.method, &url)).or_default().push(group);
         }
         let mut draft = StubDraft { report: std::mem::take(&mut self.report), ..StubDraft::default() };
         for (name, groups) in by_operation {

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::call_group::CallGroup;
 use super::chosen_answer::{ChosenAnswer, choose_answers};
-use super::recorded_answer::{self, RecordedAnswer};
+use super::recorded_answer::RecordedAnswer;
 use super::report::{DraftReport, LeftOut};
-use super::unrecorded_ids::{self, AnswerShape, IdStub};
+use super::unrecorded_ids::{self, IdStub};
 use super::write::with_hashes;
 use super::{DraftFile, DraftMappingFile, DraftTape, body, digest8, header_rules, names};
 use standin_tape::exchange::ExchangeRequest;
@@ -43,11 +43,12 @@ impl OperationDrafter<'_> {
         report: &mut DraftReport,
     ) -> Option<DraftMappingFile> {
         let mut all_chosen = choose_answers(self.name, groups, report);
-        let templates = unrecorded_ids::templates(self.name, &all_chosen, |chosen| self.shape(chosen));
+        let templates = unrecorded_ids::templates(self.name, &all_chosen, |chosen| self.answer(chosen), report);
         // of stubs of one priority the later is tried first: those that ask more come last
         let place = |chosen: &ChosenAnswer<'_>| {
             let rule = &chosen.group.rule;
-            (rule.weight(), chosen.headers.len(), rule.label(), chosen.identity())
+            let is_of_a_state = chosen.state.is_some_and(|state| state.required.is_some());
+            (rule.weight(), chosen.headers.len(), rule.label(), is_of_a_state, chosen.identity())
         };
         all_chosen.sort_by_cached_key(place);
         if all_chosen.len() > self.most {
@@ -76,8 +77,7 @@ impl OperationDrafter<'_> {
             calls.push((chosen.request.clone(), id));
             self.remark(chosen, &answer, report);
         }
-        for IdStub { name, request, priority, chosen } in &templates {
-            let Some(answer) = self.answer(chosen) else { continue };
+        for IdStub { name, request, priority, answer, chosen } in &templates {
             let id = names::id(&format!("template {}", Value::Object(request.clone())));
             let (response, file) = answer.json(&slug);
             bodies.extend(file.map(|file| (file.name, file.bytes)));
@@ -105,14 +105,6 @@ impl OperationDrafter<'_> {
         Some(answer)
     }
 
-    /// Returns the shape of an answer. The members of a large body are not looked at.
-    fn shape(&self, chosen: &ChosenAnswer<'_>) -> AnswerShape {
-        let kind = recorded_answer::header(&chosen.seen.response, "content-type");
-        let is_small = chosen.seen.response.body.as_ref().is_none_or(|body| body.size <= MAX_SHAPED_BYTES);
-        let answer = if is_small { self.answer(chosen) } else { None };
-        AnswerShape::of(kind, answer.as_ref().map(|answer| &*answer.body))
-    }
-
     /// Returns the mapping of a stub, with the tape and the number of calls that it is from.
     fn mapping(&self, stub: StubParts<'_>, chosen: &ChosenAnswer<'_>) -> Map<String, Value> {
         let StubParts { id, name, priority, request, response } = stub;
@@ -126,6 +118,10 @@ impl OperationDrafter<'_> {
             chosen.step.as_ref().filter(|_| priority.is_none_or(|priority| priority < unrecorded_ids::ID_STUB_PRIORITY))
         {
             step.add_to(&mut mapping, &scenario(self.name, chosen));
+        }
+        if let Some(state) = chosen.state.filter(|_| priority.is_none_or(|one| one < unrecorded_ids::ID_STUB_PRIORITY))
+        {
+            state.add_to(&mut mapping);
         }
         let tape = self.tapes.get(chosen.seen.tape).map_or("", |tape| tape.name.as_str());
         let draft = json!({ "tape": tape, "recorded": chosen.calls });
@@ -164,9 +160,6 @@ fn scenario(operation: &str, chosen: &ChosenAnswer<'_>) -> String {
     let all = ChosenAnswer { step: None, ..chosen.clone() };
     format!("{}-{}", names::slug(operation), digest8(all.identity().as_bytes()))
 }
-
-/// Largest body whose shape is looked at, in bytes.
-const MAX_SHAPED_BYTES: u64 = 1 << 20;
 
 /// A stub for a path that held a secret takes any text there: literal paths come first.
 const SECRET_PATH_PRIORITY: i32 = 9;

@@ -73,6 +73,29 @@ impl RecordedAnswer {
         &self.headers
     }
 
+    /// Returns the value of a header that has one value.
+    pub(super) fn single_header(&self, name: &str) -> Option<&str> {
+        match self.values(name) {
+            [value] => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Returns true if a header has the same values in another answer.
+    pub(super) fn same_header(&self, name: &str, other: &Self) -> bool {
+        self.values(name) == other.values(name)
+    }
+
+    /// Keeps the headers of which `keep` returns true; it is called with the name and the values.
+    pub(super) fn retain_headers(&mut self, mut keep: impl FnMut(&str, &[String]) -> bool) {
+        self.headers.retain(|(name, values)| keep(name, values));
+    }
+
+    fn values(&self, name: &str) -> &[String] {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map_or(&[], |(_, values)| values)
+    }
+
     /// Returns true if the text is in a header or the body.
     pub(super) fn names(&self, text: &str) -> bool {
         let in_body = || self.body.windows(text.len()).any(|window| window == text.as_bytes());
@@ -128,7 +151,8 @@ impl RecordedAnswer {
         }
     }
 
-    fn content_type(&self) -> String {
+    /// Returns the content type in lower case; empty if there is none.
+    pub(super) fn content_type(&self) -> String {
         let found = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         found.and_then(|(_, values)| values.first()).map_or_else(String::new, |value| value.to_ascii_lowercase())
     }
@@ -178,7 +202,7 @@ pub(super) fn decode(raw: &Bytes, coding: &str) -> Option<Bytes> {
     match ContentCoding::parse(&coding.trim().to_ascii_lowercase())? {
         ContentCoding::Identity => Some(raw.clone()),
         ContentCoding::Gzip if !ContentCoding::is_gzip(raw) => Some(raw.clone()),
-        ContentCoding::Gzip => decoded(ContentCoding::Gzip),
+        coding @ (ContentCoding::Gzip | ContentCoding::Brotli | ContentCoding::Zstd) => decoded(coding),
         ContentCoding::Deflate => {
             decoded(ContentCoding::Deflate).or_else(|| std::str::from_utf8(raw).is_ok().then(|| raw.clone()))
         }
@@ -285,12 +309,19 @@ mod tests {
         let gzip = gzip.finish().unwrap();
         let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
         deflate.write_all(b"hello").unwrap();
-        for (coding, body) in [("gzip", gzip), ("GZIP", b"hello".to_vec()), ("deflate", deflate.finish().unwrap())] {
+        let codings = [
+            ("gzip", gzip),
+            ("GZIP", b"hello".to_vec()),
+            ("deflate", deflate.finish().unwrap()),
+            ("br", ContentCoding::Brotli.encode(b"hello")),
+            ("ZSTD", ContentCoding::Zstd.encode(b"hello")),
+        ];
+        for (coding, body) in codings {
             let (response, file) = answer(&[("Content-Encoding", coding)], &body).json("x");
             assert_eq!((response, file), (json!({"status": 200, "body": "hello"}), None), "{coding}");
         }
-        let (response, file) = answer(&[("Content-Encoding", "br")], &[0x8b, 2, 0x80]).json("get-x");
-        assert_eq!(response["headers"], json!({"Content-Encoding": "br"}));
+        let (response, file) = answer(&[("Content-Encoding", "compress")], &[0x8b, 2, 0x80]).json("get-x");
+        assert_eq!(response["headers"], json!({"Content-Encoding": "compress"}));
         let file = file.unwrap();
         assert_eq!(response["bodyFileName"], file.name);
         assert!(file.name.starts_with("get-x-") && file.name.contains(".bin") && file.bytes.len() == 3);

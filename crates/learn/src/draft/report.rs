@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use standin_tape::SplitOperation;
 use standin_tape::operations::VariableSegment;
 use standin_text::counted;
 
@@ -20,6 +21,8 @@ pub struct DraftReport {
     pub operations: usize,
     /// Path segments that are ids.
     pub variables: Vec<VariableSegment>,
+    /// Operations of one path that a query parameter tells apart.
+    pub split_operations: Vec<SplitOperation>,
     /// Omissions and remarks, by reason.
     pub remarks: BTreeMap<LeftOut, OmittedCalls>,
 }
@@ -60,10 +63,18 @@ pub enum LeftOut {
     ByHeader,
     /// A call that was repeated got different answers in a stable order.
     Sequence,
+    /// A write changed the answers of reads.
+    WriteScenario,
     /// Fields of the request whose values are for one call only.
     VolatileField,
     /// The answer repeats values of the request, or the time.
     Template,
+    /// The answers differ by the id in the path alone, and other ids get them with their own.
+    IdEcho,
+    /// Other ids get the answer of one that was not there.
+    IdNotFound,
+    /// Other ids get no stub.
+    IdMiss,
 }
 
 impl DraftReport {
@@ -101,10 +112,16 @@ impl LeftOut {
                 ("note", "with fields whose values are for one call only, so that any value matches")
             }
             Self::Template => ("note", "whose answer repeats values of the request, or the time: a template gives it"),
+            Self::IdEcho => ("note", "whose answers differ by the id alone: other ids get them with their own"),
+            Self::IdNotFound => ("note", "whose answers differ in more than the id: other ids get a recorded 404"),
+            Self::IdMiss => ("note", "whose answers differ in more than the id: other ids get no stub"),
             Self::Sequence => (
                 "note",
                 "of the same request answered differently in turn: a scenario gives the answers in their order",
             ),
+            Self::WriteScenario => {
+                ("note", "of reads that a write changed, and of such writes: a scenario follows the writes")
+            }
             Self::NamesTarget => {
                 ("note", "whose answer names the recorded service: clients that follow such a link reach it")
             }
@@ -114,7 +131,7 @@ impl LeftOut {
 
 impl fmt::Display for DraftReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, stubs, templates, operations, variables, remarks } = self;
+        let Self { calls, stubs, templates, operations, variables, split_operations, remarks } = self;
         write!(
             out,
             "{} gave {} of {}",
@@ -130,6 +147,15 @@ impl fmt::Display for DraftReport {
             let look = if *look == "stated" { "stated by --id-segments" } else { look };
             let (values, examples) = (counted(*values as u64, "value"), examples.join(", "));
             write!(out, "\n  id: `{path}` stands for {values} ({look}): {examples}{more}")?;
+        }
+        for SplitOperation { path, key, operations, proof } in split_operations {
+            let more = operations.len().saturating_sub(MAX_NAMED_OPERATIONS);
+            let names: Vec<String> =
+                operations.iter().take(MAX_NAMED_OPERATIONS).map(|name| format!("`{name}`")).collect();
+            write!(out, "\n  query: `{key}` tells calls of `{path}` apart ({proof}): {}", names.join(", "))?;
+            if more > 0 {
+                write!(out, " and {more} more")?;
+            }
         }
         for (why, omitted) in remarks {
             let calls = counted(omitted.calls, "call");

@@ -229,15 +229,37 @@ fn no_template_takes_everything() {
 }
 
 #[test]
-fn templates_answer_as_a_recorded_call_of_median_size_if_most_went_well() {
-    let mut said: Vec<Said> =
-        ["x", "xxx", "xx"].iter().zip(1..).map(|(answer, id)| Said::get(&format!("/items/{id}"), answer)).collect();
-    let stub = stubs(&draft(&said)).pop().expect("a template");
-    let asked =
-        "{\"method\":\"GET\",\"urlPathTemplate\":\"/items/{id}\",\"pathParameters\":{\"id\":{\"matches\":\"[0-9]+\"}}}";
-    assert_eq!(stub, (asked.to_owned(), "{\"status\":200,\"body\":\"xx\"}".to_owned()));
-    said.extend((10..14).map(|id| Said { status: 404, ..Said::get(&format!("/items/{id}"), "") }));
-    assert_eq!(draft(&said).report.templates, 0, "where most are not there, others are not likely to be");
+fn no_id_gets_the_answer_of_another() {
+    let items = |answers: &[(u32, u16, &str)]| -> Vec<Said> {
+        let said = answers.iter();
+        said.map(|(id, status, body)| Said { status: *status, ..Said::get(&format!("/items/{id}"), body) }).collect()
+    };
+    let template = |said: &[Said]| {
+        let draft = draft(said);
+        let stub = stubs(&draft).into_iter().find(|(asked, _)| asked.contains("urlPathTemplate"));
+        assert_eq!(draft.report.templates, usize::from(stub.is_some()), "{}", draft.report);
+        let notes = [LeftOut::IdEcho, LeftOut::IdNotFound, LeftOut::IdMiss];
+        let notes: Vec<_> = notes.into_iter().filter(|note| draft.report.remarks.contains_key(note)).collect();
+        (stub.map(|(_, answer)| answer), notes)
+    };
+    let echoed = items(&[(1, 200, "{\"id\":1,\"n\":1}"), (22, 200, "{\"id\":22,\"n\":1}")]);
+    let expected =
+        r#"{"status":200,"body":"{\"id\":{{request.path.id}},\"n\":1}","transformers":["response-template"]}"#;
+    assert_eq!(template(&echoed), (Some(expected.to_owned()), vec![LeftOut::IdEcho]));
+    let other = items(&[(1, 200, "ann 1"), (2, 200, "bob 2"), (3, 200, "cid 3")]);
+    assert_eq!(template(&other), (None, vec![LeftOut::IdMiss]));
+    let missing = [&other[..], &items(&[(98, 404, "no 98")])].concat();
+    let expected = r#"{"status":404,"body":"no {{request.path.id}}","transformers":["response-template"]}"#;
+    assert_eq!(template(&missing), (Some(expected.to_owned()), vec![LeftOut::IdNotFound]));
+    let neutral = [&other[..], &items(&[(98, 404, "not here"), (99, 404, "nor 99")])].concat();
+    assert_eq!(template(&neutral).0.as_deref(), Some(r#"{"status":404,"body":"not here"}"#));
+    let constant = items(&[(1, 200, "same"), (2, 200, "same"), (3, 200, "same")]);
+    assert_eq!(template(&constant).0.as_deref(), Some(r#"{"status":200,"body":"same"}"#));
+    assert_eq!(template(&constant[..2]), (None, vec![LeftOut::IdMiss]), "two may be equal by chance");
+    let few = [&echoed[..], &items(&[(7, 404, "-"), (8, 404, "-"), (9, 404, "-")])].concat();
+    assert_eq!(template(&few).1, [LeftOut::IdNotFound], "where most are not there, others are not likely to be");
+    let asked = stubs(&draft(&echoed)).pop().expect("a template").0;
+    assert!(asked.ends_with(r#""pathParameters":{"id":{"matches":"[0-9]+"}}}"#), "{asked}");
 }
 
 #[test]

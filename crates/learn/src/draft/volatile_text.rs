@@ -91,17 +91,30 @@ pub(super) fn split(text: &str, sources: &[EchoSource], kinds: VolatileKinds, at
 }
 
 /// Returns true if no letter or digit continues the value.
-fn is_whole(text: &str, at: usize, length: usize) -> bool {
+pub(super) fn is_whole(text: &str, at: usize, length: usize) -> bool {
     let is_part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     !is_part(text[..at].chars().next_back()) && !is_part(text[at + length..].chars().next())
 }
 
+/// Returns true if the text contains the value as a whole.
+pub(super) fn has_whole(text: &str, value: &str) -> bool {
+    !value.is_empty() && text.match_indices(value).any(|(at, _)| is_whole(text, at, value.len()))
+}
+
 /// Returns the text as a template.
 pub(super) fn template(parts: &[TextPart]) -> String {
-    let texts = parts.iter().map(|part| match part {
-        TextPart::Literal(text) | TextPart::Volatile(text) => text.as_str(),
-    });
-    texts.collect()
+    let mut template = String::new();
+    let mut follows_expression = false;
+    for part in parts {
+        let (TextPart::Literal(text) | TextPart::Volatile(text)) = part;
+        if follows_expression && text.starts_with('}') {
+            // a brace would be read as one of the expression, and a comment writes nothing
+            template.push_str("{{! }}");
+        }
+        template.push_str(text);
+        follows_expression = matches!(part, TextPart::Volatile(_));
+    }
+    template
 }
 
 /// Returns true if a part varies.
@@ -109,9 +122,12 @@ pub(super) fn is_volatile(parts: &[TextPart]) -> bool {
     parts.iter().any(|part| matches!(part, TextPart::Volatile(_)))
 }
 
-/// Returns true if a literal part would be read as a template.
+/// Returns true if a literal part would be read as a part of a template.
 pub(super) fn has_braces(parts: &[TextPart]) -> bool {
-    parts.iter().any(|part| matches!(part, TextPart::Literal(text) if text.contains("{{")))
+    let is_within = |part: &TextPart| matches!(part, TextPart::Literal(text) if text.contains("{{"));
+    let is_before =
+        |pair: &[TextPart]| matches!(pair, [TextPart::Literal(text), TextPart::Volatile(_)] if text.ends_with('{'));
+    parts.iter().any(is_within) || parts.windows(2).any(is_before)
 }
 
 /// Returns true if the body can be an answer of a drafted template: its literal parts are there,
@@ -254,9 +270,10 @@ mod tests {
         let parts = split(text, &sources, VolatileKinds::Times, NOON);
         assert_eq!(
             template(&parts),
-            "{\"id\":\"{{request.headers.X-Id}}\",\"other\":\"abc-12\",\"at\":{{now format=\"unix\"}}}"
+            "{\"id\":\"{{request.headers.X-Id}}\",\"other\":\"abc-12\",\"at\":{{now format=\"unix\"}}{{! }}}"
         );
         assert!(is_volatile(&parts) && !has_braces(&parts));
+        assert!(has_braces(&split("{abc-1 }", &sources, VolatileKinds::Echoes, NOON)));
         let without = split(text, &[], VolatileKinds::Echoes, NOON);
         assert_eq!(without, [TextPart::Literal(text.to_owned())]);
     }

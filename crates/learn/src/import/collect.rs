@@ -1,6 +1,6 @@
 //! Measurements by kind of call, and how they become operations: the step that all formats share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::histogram::Histogram;
 use super::import_error::{ImportError, Skipped};
@@ -9,6 +9,7 @@ use super::measurements::Measurements;
 use super::operation_name::{OperationTarget, host};
 use super::{ImportFormat, ImportOptions};
 use standin_tape::operations::OperationTree;
+use standin_tape::{OperationName, QueryEvidence, query_kind};
 
 /// The identity of a kind of call before it is assigned to an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +40,10 @@ pub struct Collected {
     /// Calls by host, where urls have hosts.
     pub hosts: BTreeMap<String, u64>,
     only_host: Option<String>,
+    /// Evidence of operations that differ by their query alone.
+    query_evidence: QueryEvidence,
+    /// Kinds of queries by path; none if there are too many to be operations.
+    queries: BTreeMap<String, Option<BTreeSet<String>>>,
 }
 
 /// Evidence of an operation by status; none where the file does not tell it.
@@ -56,6 +61,8 @@ impl Collected {
             notes: Vec::new(),
             hosts: BTreeMap::new(),
             only_host: options.host.clone(),
+            query_evidence: QueryEvidence::default(),
+            queries: BTreeMap::new(),
         }
     }
 
@@ -74,9 +81,10 @@ impl Collected {
                 self.hosts.insert(host.to_owned(), 1);
             }
         }
-        // the query is no part of an operation, and would make a kind of each call
-        let key =
-            CallKey { url: key.url.map(|url| url.split(['?', '#']).next().unwrap_or_default().to_owned()), ..key };
+        if let Some(url) = &key.url {
+            self.query_evidence.add_time(&method_of(&key.method), url, status, nanos.max(0.0) as u64);
+        }
+        let key = CallKey { url: key.url.as_deref().map(|url| self.kind_of(url)), ..key };
         self.has_room(&key, line)?;
         let measurements = self.calls.entry(key).or_default().entry(status);
         if let Measurements::Calls(histogram) =
@@ -85,6 +93,26 @@ impl Collected {
             histogram.add(nanos);
         }
         Ok(true)
+    }
+
+    /// Returns the URL of a kind of call: values of its query that look generated are left out, and
+    /// the query as a whole where it makes a kind of nearly each call.
+    fn kind_of(&mut self, url: &str) -> String {
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let query = query_kind(url);
+        if query.is_empty() {
+            return path.to_owned();
+        }
+        if !self.queries.contains_key(path) {
+            self.queries.insert(path.to_owned(), Some(BTreeSet::new()));
+        }
+        let Some(Some(known)) = self.queries.get_mut(path) else { return path.to_owned() };
+        known.insert(query.clone());
+        if known.len() <= MAX_QUERIES {
+            return format!("{path}?{query}");
+        }
+        self.queries.insert(path.to_owned(), None);
+        path.to_owned()
     }
 
     /// Adds what a file says of a kind of call as a whole.
@@ -128,6 +156,7 @@ impl Collected {
             *self.hosts.entry(host).or_default() += count;
         }
         self.notes.extend(other.notes);
+        self.query_evidence.merge(&other.query_evidence);
         Ok(())
     }
 
@@ -142,9 +171,10 @@ impl Collected {
         &mut self,
         options: &ImportOptions,
     ) -> Result<(BTreeMap<OperationTarget, ByStatus>, Vec<String>), ImportError> {
-        let any = |method: &Option<String>| method.clone().unwrap_or_else(|| ANY_METHOD.to_owned());
-        let urls = self.calls.keys().filter_map(|key| key.url.as_ref().map(|url| (any(&key.method), url.clone())));
-        let learned = OperationTree::learn(urls);
+        let urls =
+            self.calls.keys().filter_map(|key| key.url.as_ref().map(|url| (method_of(&key.method), url.clone())));
+        let mut learned = OperationTree::learn_with(options.rules.clone(), urls);
+        learned.tell_queries_apart(&self.query_evidence);
         let mut operations: BTreeMap<OperationTarget, ByStatus> = BTreeMap::new();
         let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
         for (key, by_status) in std::mem::take(&mut self.calls) {
@@ -212,17 +242,23 @@ fn target(key: &CallKey, learned: &OperationTree, options: &ImportOptions) -> Op
     if let Some(labelled) = labelled.filter(OperationTarget::is_template) {
         return Some(labelled);
     }
-    let method = key.method.clone().unwrap_or_else(|| ANY_METHOD.to_owned());
-    let name = learned.name(&method, url);
-    let path = name.split_once(' ').map_or("/", |(_, path)| path);
+    let name = learned.name(&method_of(&key.method), url);
+    let (path, query) = OperationName::parse(&name).map_or(("/", None), |name| (name.path, name.query));
     let told = key
         .method
         .clone()
         .or_else(|| key.label.as_deref().and_then(OperationTarget::of).and_then(|target| target.method));
-    OperationTarget::new(told, path)
+    let query = query.map(|(key, values)| format!("{key}={values}"));
+    Some(OperationTarget { query, ..OperationTarget::new(told, path)? })
+}
+
+fn method_of(method: &Option<String>) -> String {
+    method.clone().unwrap_or_else(|| ANY_METHOD.to_owned())
 }
 
 const ANY_METHOD: &str = "ANY";
+/// Kinds of queries of one path, beyond which they are no operations.
+const MAX_QUERIES: usize = 64;
 const MAX_KEYS: usize = 100_000;
 const MAX_OPERATIONS: usize = 2_000;
 const MAX_HOSTS: usize = 1_000;

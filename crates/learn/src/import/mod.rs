@@ -44,6 +44,7 @@ pub use measurements::Measurements;
 pub use operation_name::OperationTarget;
 pub use percentiles::KnownPercentiles;
 pub use profile::{ImportedOperation, ImportedProfile};
+use standin_tape::OperationRules;
 use standin_text::list_quoted;
 pub use units::TimeUnit;
 
@@ -94,6 +95,8 @@ pub struct ImportOptions {
     pub by: Vec<String>,
     /// The host whose calls are wanted.
     pub host: Option<String>,
+    /// Statements on operations.
+    pub rules: OperationRules,
 }
 
 impl ImportFormat {

@@ -10,6 +10,9 @@ pub struct OperationTarget {
     pub method: Option<String>,
     /// The path, with `{name}` where segments vary.
     pub path: String,
+    /// The query parameter and its values that tell it from others of the path, as in
+    /// `action=list`.
+    pub query: Option<String>,
 }
 
 impl OperationTarget {
@@ -29,7 +32,7 @@ impl OperationTarget {
         if path.contains('*') || path.contains(char::is_whitespace) {
             return None;
         }
-        Some(Self { method, path: template(path) })
+        Some(Self { method, path: template(path), query: None })
     }
 
     /// Returns true if a segment of the path varies.
@@ -39,10 +42,10 @@ impl OperationTarget {
 
     /// Returns the name of the operation, such as `GET /items/{id}`.
     pub fn name(&self) -> String {
-        match &self.method {
-            Some(method) => format!("{method} {}", self.path),
-            None => self.path.clone(),
-        }
+        let Self { method, path, query } = self;
+        let method = method.as_ref().map_or_else(String::new, |method| format!("{method} "));
+        let query = query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
+        format!("{method}{path}{query}")
     }
 }
 

@@ -16,6 +16,7 @@ use standin_model::profile::{
     StationSpec,
 };
 use standin_model::station::Capacity;
+use standin_tape::OperationName;
 
 /// A profile as it is imported, before it is written.
 #[derive(Clone, Debug)]
@@ -76,10 +77,12 @@ impl ImportedProfile {
             }
             operations.extend(operation(target, by_status, &mut read.skipped));
         }
-        // the first that matches wins: what is fixed comes before what varies, a method before any
+        // the first that matches wins: what is fixed comes before what varies, a method before any,
+        // a query before none
         operations.sort_by_key(|operation| {
             let target = &operation.target;
-            (target.path.matches('{').count(), target.method.is_none(), target.clone())
+            let query = target.query.as_ref().map_or(usize::MAX, |query| query.matches('{').count());
+            (target.path.matches('{').count(), target.method.is_none(), query, target.clone())
         });
         let total = read.total.take().or((all.count() > 0).then_some(Measurements::Calls(all)));
         if let Some(Measurements::Percentiles(_)) = &total {
@@ -247,11 +250,12 @@ fn mean_doubt(measurements: &Measurements, demand: &DistributionSpec) -> Option<
 
 /// Returns the request pattern of an operation, as `fit` writes it.
 fn pattern(target: &OperationTarget) -> Json {
-    let key = if target.is_template() { "urlPathTemplate" } else { "urlPath" };
-    match &target.method {
-        Some(method) => json!({"method": method, key: target.path}),
-        None => json!({key: target.path}),
+    let name = OperationTarget { method: Some(target.method.clone().unwrap_or_default()), ..target.clone() }.name();
+    let mut pattern = OperationName::parse(&name).map_or_else(|| json!({}), |name| name.request_pattern());
+    if let (None, Json::Object(members)) = (&target.method, &mut pattern) {
+        members.remove("method");
     }
+    pattern
 }
 
 /// So many calls are a distribution.

@@ -309,8 +309,8 @@ fn decode<'b>(body: &'b [u8], coding: &str) -> Option<Cow<'b, [u8]>> {
 
 fn encode(body: Vec<u8>, coding: &str) -> Vec<u8> {
     match ContentCoding::parse(coding) {
-        Some(coding @ (ContentCoding::Gzip | ContentCoding::Deflate)) => coding.encode(&body),
-        _ => body,
+        Some(ContentCoding::Identity) | None => body,
+        Some(coding) => coding.encode(&body),
     }
 }
 

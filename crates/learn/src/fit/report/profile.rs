@@ -1,7 +1,6 @@
 //! The profile that serves as the recorded service did.
 
 use http::HeaderMap;
-use serde_json::{Value as Json, json};
 
 use crate::fit::demand::{DemandTable, OperationFit, ResponseClass, is_failure};
 use crate::fit::fitted::Fitted;
@@ -14,16 +13,17 @@ use standin_model::profile::{
     ProfileService, ProfileValidRange, RateLimit, Reneging, ScaleFactors, StallTimes, StationSpec,
 };
 use standin_model::station::{Contention, TokenRate};
+use standin_tape::OperationName;
 
 impl Fitted {
     /// Converts the model to a profile. Operations whose name is not a method and a path are left
     /// to the default operation.
     pub fn profile(&self) -> Profile {
         let mut operations: Vec<&OperationFit> = self.operations.iter().collect();
-        // the first match wins, so fixed paths precede templates
-        operations.sort_by_key(|operation| (operation.name.matches('{').count(), &operation.name));
+        // the first match wins, so fixed paths precede templates, and queries paths without one
+        operations.sort_by_cached_key(|operation| (order(&operation.name), operation.name.clone()));
         let operations = operations.into_iter().filter_map(|operation| {
-            let pattern = pattern(&operation.name)?;
+            let pattern = OperationName::parse(&operation.name)?.request_pattern();
             Some(ProfileOperation {
                 name: operation.name.clone(),
                 pattern: Some(pattern),
@@ -88,6 +88,13 @@ impl Fitted {
     }
 }
 
+/// Returns the place of an operation among those that a call may match.
+fn order(name: &str) -> (usize, usize) {
+    let parts = OperationName::parse(name);
+    let generality = |query: Option<(&str, &str)>| query.map_or(usize::MAX, |(_, values)| values.matches('{').count());
+    parts.map_or((0, 0), |parts| (parts.path.matches('{').count(), generality(parts.query)))
+}
+
 /// Converts a response class. Failures keep their status; a missing resource (404) is left to the
 /// stubs.
 fn class(class: &ResponseClass) -> DemandClass {
@@ -143,23 +150,9 @@ pub(crate) fn three_digits(number: f64) -> f64 {
     }
 }
 
-/// Converts a name such as `GET /items/{id}` to a request pattern.
-fn pattern(name: &str) -> Option<Json> {
-    let (method, path) = name.split_once(' ').filter(|(_, path)| path.starts_with('/'))?;
-    let key = if path.contains('{') { "urlPathTemplate" } else { "urlPath" };
-    Some(json!({"method": method, key: path}))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_operation_is_matched_by_its_method_and_path() {
-        assert_eq!(pattern("GET /a/{id}"), Some(json!({"method": "GET", "urlPathTemplate": "/a/{id}"})));
-        assert_eq!(pattern("POST /a"), Some(json!({"method": "POST", "urlPath": "/a"})));
-        assert_eq!(pattern("nightly import"), None);
-    }
 
     #[test]
     fn a_rate_is_written_with_three_digits() {
