@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use standin_tape::LoadedTape;
+use standin_tape::{LoadedTape, OperationRules};
 use tempfile::TempDir;
 
 use super::{standin, text, told};
@@ -162,7 +162,7 @@ fn newest(folder: &Path) -> LoadedTape {
 
 /// Returns the names of the operations, and p50 and p95 of the latencies in milliseconds.
 fn summary(tape: &LoadedTape) -> (BTreeSet<String>, [f64; 2]) {
-    let tree = tape.operations();
+    let tree = tape.operations(&OperationRules::default());
     let names = tape.exchanges.iter().map(|one| tree.name(&one.request.method, &one.request.url)).collect();
     let mut latencies: Vec<u64> = tape.exchanges.iter().filter_map(|one| tape.latency(one)).collect();
     latencies.sort_unstable();
