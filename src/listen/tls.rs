@@ -10,6 +10,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
+use standin_files::regular_file;
+
 /// The source of a listener's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificate {
@@ -61,8 +63,9 @@ pub fn acceptor(certificate: &Certificate) -> Result<TlsAcceptor, TlsError> {
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let what = || format!("cannot read certificates from `{}`", path.display());
+    let pem = read_pem(path).map_err(|error| broken(&what(), error))?;
     let chain: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| broken(&what(), error))?;
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| broken(&what(), error))?;
     if chain.is_empty() {
         return Err(broken(&what(), io::Error::other("it has no PEM block `CERTIFICATE`")));
     }
@@ -70,9 +73,21 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| broken(&format!("cannot read a private key from `{}`", path.display()), error))
+    let what = || format!("cannot read a private key from `{}`", path.display());
+    let pem = read_pem(path).map_err(|error| broken(&what(), error))?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| broken(&what(), error))
 }
+
+/// Reads a PEM file. Only a regular file is read: a pipe or a device could hold up the start.
+pub(crate) fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
+    regular_file::read(path, MAX_PEM_BYTES).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => io::Error::other(format!("it has more than {MAX_PEM_BYTES} bytes")),
+        _ => error,
+    })
+}
+
+/// Maximum size of a PEM file in bytes.
+const MAX_PEM_BYTES: u64 = 16 << 20;
 
 fn self_signed() -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();

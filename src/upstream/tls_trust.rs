@@ -12,6 +12,8 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
+use crate::listen::tls::read_pem;
+
 /// The certificates that are trusted for an https service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TrustAnchors {
@@ -71,8 +73,9 @@ fn chain_verifier(provider: &Arc<CryptoProvider>, roots: RootCertStore) -> Resul
 }
 
 fn certificates_of(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let pem = read_pem(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unreadable(path, &error.to_string()))?;
     if certificates.is_empty() {
         return Err(unreadable(path, "it has no PEM block `CERTIFICATE`"));

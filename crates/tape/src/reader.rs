@@ -79,7 +79,7 @@ impl<R: BufRead> TapeReader<R> {
     /// Reads the head from a stream of lines.
     pub fn new(mut lines: R) -> Result<Self, TapeError> {
         let mut line = Vec::new();
-        lines.read_until(b'\n', &mut line)?;
+        read_line(&mut lines, &mut line)?;
         if line.is_empty() {
             return Err(TapeError::NoHead("the file is empty".to_owned()));
         }
@@ -114,7 +114,7 @@ impl<R: BufRead> Iterator for TapeReader<R> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             self.line.clear();
-            match self.lines.read_until(b'\n', &mut self.line) {
+            match read_line(&mut self.lines, &mut self.line) {
                 Ok(0) => return None,
                 Ok(_) => self.number += 1,
                 Err(error) => return Some(Err(error)),
@@ -143,6 +143,16 @@ impl<R: BufRead> Iterator for TapeReader<R> {
     }
 }
 
+/// Appends a line of at most [`MAX_LINE_BYTES`] to `line`; returns the number of bytes read.
+fn read_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    let length = io::Read::take(lines, MAX_LINE_BYTES + 1).read_until(b'\n', line)?;
+    if length as u64 > MAX_LINE_BYTES {
+        let what = format!("a line has more than {MAX_LINE_BYTES} bytes, which `record` does not write");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    Ok(length)
+}
+
 impl From<io::Error> for TapeError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
@@ -167,3 +177,6 @@ impl std::error::Error for TapeError {}
 
 /// Maximum number of unparsable lines kept as examples.
 const MAX_EXAMPLES: usize = 10;
+
+/// Maximum length of a line: bodies are not on it, and heads are much shorter.
+const MAX_LINE_BYTES: u64 = 64 << 20;

@@ -44,6 +44,34 @@ const PLANTS: [(&str, Plant); 5] = [
 ];
 
 #[test]
+fn certificates_and_keys_are_read_from_regular_files_only() {
+    let made = rcgen::generate_simple_self_signed(vec!["a.test".to_owned()]).expect("a certificate");
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    for (kind, plant) in PLANTS {
+        let kind = if kind == "--max-file-bytes" { "more than 16777216 bytes" } else { kind };
+        for name in ["cert.pem", "key.pem"] {
+            let root = folder(&[("mappings/a.json", STUB), ("cert.pem", &certificate), ("key.pem", &key)]);
+            let planted = root.path().join(name);
+            fs::remove_file(&planted).expect("writable");
+            plant(&planted);
+            let [cert, key] = ["cert.pem", "key.pem"].map(|name| format!("{}/{name}", path(&root)));
+            let (code, told) =
+                run(&["serve", path(&root), "--listen", "https://127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key]);
+            assert!(code == Some(2) && told.contains(kind) && told.contains(name), "{name}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_tape_without_an_end_of_line_is_refused() {
+    let root = folder(&[]);
+    sparse(&root.path().join("t.jsonl"));
+    let tape = format!("{}/t.jsonl", path(&root));
+    let (code, told) = run(&["gap", &tape, &tape]);
+    assert!(code == Some(2) && told.contains("more than 67108864 bytes"), "{told}");
+}
+
+#[test]
 fn files_that_are_not_regular_are_reported_at_the_start() {
     for (kind, plant) in PLANTS {
         for name in ["mappings/x.json", "mappings/deep/x.yaml", "profiles/p.yaml"] {

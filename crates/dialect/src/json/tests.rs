@@ -362,3 +362,29 @@ proptest! {
         prop_assert!(equality.matches(&json!(items.1)));
     }
 }
+
+#[test]
+fn members_are_found_in_any_order() {
+    let orders = ["abcd", "dcba", "bacd", "dabc", "acbd"];
+    let document = |names: &str| -> Value {
+        let members = names.chars().map(|name| format!("\"{name}\": [{}, {{\"x\": 1}}]", u32::from(name)));
+        serde_json::from_str(&format!("{{{}}}", members.collect::<Vec<_>>().join(", "))).expect("JSON")
+    };
+    let expected = JsonEquality::new(document("abcd"), false, false).expect("valid");
+    let lenient = JsonEquality::new(document("abcd"), false, true).expect("valid");
+    for names in orders {
+        let actual = document(names);
+        let tree = JsonTree::parse(actual.to_string().into()).expect("JSON");
+        assert!(expected.matches(&actual) && expected.matches(&tree), "{names}");
+        assert!(equal(&actual, expected.expected()) && equal(&tree, expected.expected()), "{names}");
+    }
+    for (names, is_more) in
+        [("abc", false), ("bcd", false), ("", false), ("abce", false), ("abcde", true), ("eabcd", true)]
+    {
+        let actual = document(names);
+        let tree = JsonTree::parse(actual.to_string().into()).expect("JSON");
+        assert!(!expected.matches(&actual) && !expected.matches(&tree), "{names}");
+        assert!(!equal(&actual, expected.expected()) && !equal(&tree, expected.expected()), "{names}");
+        assert_eq!((lenient.matches(&actual), lenient.matches(&tree)), (is_more, is_more), "{names}");
+    }
+}

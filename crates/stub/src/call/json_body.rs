@@ -46,6 +46,12 @@ impl JsonBody {
     }
 }
 
+/// Returns an upper estimate of the bytes that the tree of a text takes if it can be changed, together
+/// with the values that are made of it.
+pub(super) fn editable_bytes(text: &[u8]) -> usize {
+    value_bytes(text) / 2 * 3
+}
+
 /// Returns an upper estimate of the bytes that a tree of `serde_json` takes. Lists grow by
 /// doubling, and small ones have room for four items.
 fn value_bytes(text: &[u8]) -> usize {

@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 
+use super::json_body::editable_bytes;
 use super::{Call, JsonBody};
 use crate::memory::MemoryExhausted;
-use standin_dialect::json::{TextDigest, digest_of_node, digest_of_text};
+use standin_dialect::json::{JsonTree, TextDigest, digest_of_node, digest_of_text};
 use standin_dialect::json_path::JsonPath;
 
 /// Size of a body, in bytes, up to which it is decoded for near misses.
@@ -55,6 +56,17 @@ impl Call {
     /// Conclusions from the missing part are then invalid.
     pub fn exhausted(&self) -> Option<MemoryExhausted> {
         self.bounds.as_ref()?.exhausted()
+    }
+
+    /// Takes the memory for a tree of a JSON text that is read only; returns whether there is room.
+    pub(crate) fn allows_tree(&self, text: &str) -> bool {
+        self.allows(|| JsonTree::estimated_bytes(text.as_bytes()))
+    }
+
+    /// Takes the memory for a tree of a JSON text that can be changed; returns whether there is
+    /// room.
+    pub(crate) fn allows_editable_tree(&self, text: &str) -> bool {
+        self.allows(|| editable_bytes(text.as_bytes()))
     }
 
     /// Returns the digest of the body's JSON, computed once per request; for a large body without a

@@ -1,11 +1,11 @@
 //! Byte ranges of a file, by the rules of Jetty.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
 use super::content_range;
+use standin_files::regular_file;
 
 /// Maximum number of ranges; a request for more is refused.
 const MAX_RANGES: usize = 100;
@@ -67,7 +67,7 @@ pub(super) fn multipart(
     media_type: &str,
     boundary: &str,
 ) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let mut file = regular_file::open(path)?;
     let mut body = Vec::new();
     for range in ranges {
         let content_range = content_range(range, length);

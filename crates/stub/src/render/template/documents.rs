@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::budget::{RenderBudget, RenderError};
+use crate::call::Call;
 use crate::source::lenient_json;
 use standin_dialect::json::{JsonNode, JsonTree};
 use standin_dialect::xml::Document;
@@ -31,16 +32,21 @@ pub(crate) enum JsonDocument {
 struct TextBytes(Arc<str>);
 
 impl ParsedDocuments {
-    /// Parses a text as JSON; `None` if it is not JSON.
+    /// Parses a text as JSON; `None` if it is not JSON. The tree of a long text counts toward the
+    /// memory of `call`.
     pub(super) fn json(
         &mut self,
         text: &Arc<str>,
+        call: &Call,
         budget: &mut RenderBudget,
     ) -> Result<Option<Arc<Json>>, RenderError> {
         if let Some((_, document)) = self.json.iter().find(|(known, _)| known == text) {
             return Ok(document.clone());
         }
         budget.spend_bytes(text.len() * JSON_COST_FACTOR)?;
+        if text.len() > MAX_VALUE_BYTES && !call.allows_editable_tree(text) {
+            return Err(no_memory());
+        }
         let document = serde_json::from_str(text).ok().or_else(|| lenient_json(text)).map(Arc::new);
         if self.json.len() < MAX_DOCUMENTS {
             self.json.push((Arc::clone(text), document.clone()));
@@ -53,18 +59,22 @@ impl ParsedDocuments {
     pub(super) fn readable_json(
         &mut self,
         text: &Arc<str>,
+        call: &Call,
         budget: &mut RenderBudget,
     ) -> Result<Option<JsonDocument>, RenderError> {
         if text.len() <= MAX_VALUE_BYTES {
-            return Ok(self.json(text, budget)?.map(JsonDocument::Value));
+            return Ok(self.json(text, call, budget)?.map(JsonDocument::Value));
         }
         if let Some((_, tree)) = self.trees.iter().find(|(known, _)| known == text) {
             return Ok(Some(JsonDocument::Tree(Arc::clone(tree))));
         }
         budget.spend_bytes(text.len() * JSON_COST_FACTOR)?;
+        if !call.allows_tree(text) {
+            return Err(no_memory());
+        }
         let Some(tree) = JsonTree::parse(Bytes::from_owner(TextBytes(Arc::clone(text)))).map(Arc::new) else {
             // with comments, single quotes and the like
-            return Ok(self.json(text, budget)?.map(JsonDocument::Value));
+            return Ok(self.json(text, call, budget)?.map(JsonDocument::Value));
         };
         if self.trees.len() < MAX_DOCUMENTS {
             self.trees.push((Arc::clone(text), Arc::clone(&tree)));
@@ -92,6 +102,11 @@ impl ParsedDocuments {
         }
         Ok(document)
     }
+}
+
+/// Returns the error of a rendering that needs more memory than there is; a 503 takes its place.
+fn no_memory() -> RenderError {
+    RenderError::failed("there is no memory for the JSON of the template; raise --max-memory")
 }
 
 impl JsonDocument {

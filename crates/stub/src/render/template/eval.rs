@@ -155,12 +155,12 @@ impl<'t> Evaluator<'t> {
 
     /// Parses a text as JSON; `None` if it is not JSON.
     pub(crate) fn document(&mut self, text: &Arc<str>) -> Result<Option<Arc<Json>>, RenderError> {
-        self.documents.json(text, self.budget)
+        self.documents.json(text, self.model.call, self.budget)
     }
 
     /// Parses a text as JSON that is only read; `None` if it is not JSON.
     pub(crate) fn readable_document(&mut self, text: &Arc<str>) -> Result<Option<JsonDocument>, RenderError> {
-        self.documents.readable_json(text, self.budget)
+        self.documents.readable_json(text, self.model.call, self.budget)
     }
 
     /// Parses a text as XML; `None` if it is not XML.
