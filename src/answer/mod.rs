@@ -249,6 +249,9 @@ impl Answerer {
         }
         let Some(Found { stub, ordinal, paced }) = found else {
             self.live.journal().append(self.context.worker, &call, AnswerInfo::unmatched());
+            if call.method == Method::CONNECT {
+                return self.finish(refusal::no_tunnel(), call.method, &connection.memory);
+            }
             if let Some(forward) = &self.forward {
                 let recorder = Arc::clone(&forward.recorder);
                 return Answering::Later(Box::pin(self.forward_unmatched(
@@ -348,7 +351,7 @@ impl Answerer {
     #[inline(always)]
     fn call<B>(&self, head: &mut Request<B>, body: Bytes, held: Option<MemoryPermit>, connection: &Connection) -> Call {
         let mut call = Call::taking(head, body, connection.peers, connection.arrival(), self.limits.body);
-        call.spelt_names = connection.clock.take_spelt_names();
+        call.spelt_names = connection.clock.spelt_names();
         call.count(&connection.memory, connection.uncounted());
         if held.is_some() {
             call.head_permit = held;

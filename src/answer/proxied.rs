@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 
 use super::render::held;
 use super::upload::{BodyCopy, Upload, UploadCopy};
-use super::{Answer, Answerer, refusal};
+use super::{Answer, Answerer, Found, refusal};
 use crate::listen::body::{self, Bounds, Unread};
 use crate::listen::connection::{Broken, Connection};
 use crate::live::ServiceState;
@@ -27,6 +27,7 @@ use crate::upstream::{self, ResponseBody, ResponseObserver};
 use crate::webhooks::WebhookTrigger;
 use standin_stub::Stub;
 use standin_stub::call::Call;
+use standin_stub::memory::MemoryPermit;
 use standin_stub::reply::{Body, ConnectionEnding, Dribble, Reply};
 use standin_tape::exchange::ExchangeFailure;
 
@@ -46,6 +47,45 @@ pub(super) struct Forwarded {
 }
 
 impl Answerer {
+    /// Finds the stub of a request whose body has not arrived. `None` without any effect, unless
+    /// the stub forwards the request and nothing needs the body: no matcher on the way to the stub,
+    /// no template, no webhook and no profile.
+    pub(super) fn find_for_upload(&self, call: &Call) -> Option<Found> {
+        if self.live.pacing().active().is_some() {
+            return None;
+        }
+        let (stub, ordinal) = self.live.match_if(call, |found| {
+            let forwards = found.is_some_and(|stub| {
+                stub.response.is_fixed() && stub.webhooks.is_none() && stub.response.reply().proxy.is_some()
+            });
+            forwards && !call.missed_body()
+        })?;
+        Some(Found { stub, ordinal, paced: None })
+    }
+
+    /// Returns a request that is forwarded while its body arrives, or gives its head back.
+    pub(super) fn start_upload(
+        &self,
+        head: &mut Request<()>,
+        body: Incoming,
+        held: Option<MemoryPermit>,
+        connection: &Arc<Connection>,
+    ) -> Result<Box<Forwarded>, (Incoming, Option<MemoryPermit>)> {
+        let hint = http_body::Body::size_hint(&body);
+        let is_short = hint.upper().is_some_and(|length| length <= MAX_GATHERED_BYTES);
+        if is_short || hint.lower() > self.limits.body as u64 {
+            return Err((body, held));
+        }
+        let mut call = self.call(head, Bytes::new(), held, connection);
+        call.expect_body();
+        let Some(Found { stub, ordinal, .. }) = self.find_for_upload(&call) else {
+            return Err((body, call.give_back_head(head)));
+        };
+        let delay = self.delay_of(&stub, ordinal);
+        let connection = Arc::clone(connection);
+        Ok(Box::new(Forwarded { stub, ordinal, call, connection, delay, webhooks: None, upload: Some(body) }))
+    }
+
     /// Forwards a request, and ends it at the service when its client goes away.
     pub(super) async fn answer_proxied(self: Arc<Self>, forwarded: Forwarded) -> Answer {
         if forwarded.connection.http2 {
@@ -272,6 +312,10 @@ impl ResponseObserver for Journaled {
         drop(rest);
     }
 }
+
+/// Length of a request body, in bytes, up to which it is read before the request is forwarded. A
+/// body of unknown length streams.
+const MAX_GATHERED_BYTES: u64 = 16 << 10;
 
 /// Maximum bytes of a body that is held whole for a chunked dribble delay.
 const MAX_DRIBBLED_BYTES: usize = 256 << 20;

@@ -84,6 +84,15 @@ pub(super) fn own_admin() -> Reply {
     )
 }
 
+/// Returns the response to a CONNECT request that no stub matched.
+pub(super) fn no_tunnel() -> Reply {
+    Reply::text(
+        StatusCode::NOT_IMPLEMENTED,
+        "standin opens no tunnels, as it is no proxy of browsers: let the client call standin itself, over http or \
+         over https with --https-port; a stub with a `proxyBaseUrl` leads on to the real service\n",
+    )
+}
+
 /// Returns the response in place of one whose whole body was not received from a service.
 pub(super) fn undribbled(unread: &Unread) -> Box<Reply> {
     let why = match unread {

@@ -6,62 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::proxied::Forwarded;
-use super::{Answerer, Found};
 use crate::listen::connection::Connection;
 use crate::locks::LockUnpoisoned as _;
 use crate::wire::Clock;
-use standin_stub::call::Call;
 use standin_stub::memory::{MemoryPermit, MemoryShare};
-
-/// Length of a request body, in bytes, up to which it is read before the request is forwarded. A
-/// body of unknown length streams.
-const MAX_GATHERED_BYTES: u64 = 16 << 10;
-
-impl Answerer {
-    /// Finds the stub of a request whose body has not arrived. `None` without any effect, unless
-    /// the stub forwards the request and nothing needs the body: no matcher on the way to the stub,
-    /// no template, no webhook and no profile.
-    pub(super) fn find_for_upload(&self, call: &Call) -> Option<Found> {
-        if self.live.pacing().active().is_some() {
-            return None;
-        }
-        let (stub, ordinal) = self.live.match_if(call, |found| {
-            let forwards = found.is_some_and(|stub| {
-                stub.response.is_fixed() && stub.webhooks.is_none() && stub.response.reply().proxy.is_some()
-            });
-            forwards && !call.missed_body()
-        })?;
-        Some(Found { stub, ordinal, paced: None })
-    }
-
-    /// Returns a request that is forwarded while its body arrives, or gives its head back.
-    pub(super) fn start_upload(
-        &self,
-        head: &mut Request<()>,
-        body: Incoming,
-        held: Option<MemoryPermit>,
-        connection: &Arc<Connection>,
-    ) -> Result<Box<Forwarded>, (Incoming, Option<MemoryPermit>)> {
-        let hint = body.size_hint();
-        let is_short = hint.upper().is_some_and(|length| length <= MAX_GATHERED_BYTES);
-        if is_short || hint.lower() > self.limits.body as u64 {
-            return Err((body, held));
-        }
-        let mut call = self.call(head, Bytes::new(), held, connection);
-        call.expect_body();
-        let Some(Found { stub, ordinal, .. }) = self.find_for_upload(&call) else {
-            return Err((body, call.give_back_head(head)));
-        };
-        let delay = self.delay_of(&stub, ordinal);
-        let connection = Arc::clone(connection);
-        Ok(Box::new(Forwarded { stub, ordinal, call, connection, delay, webhooks: None, upload: Some(body) }))
-    }
-}
 
 /// A request body on its way to a service, copied for the journal while it passes.
 pub(super) struct Upload {
@@ -103,7 +54,6 @@ impl Body for Upload {
         }
         if matches!(polled, Poll::Ready(None)) || self.incoming.is_end_stream() {
             self.copy.is_complete.store(true, Relaxed);
-            self.clock.body_read();
         }
         polled
     }
@@ -114,6 +64,13 @@ impl Body for Upload {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // of a body that did not arrive whole, the HTTP library reads no more
+        self.clock.body_read();
     }
 }
 

@@ -145,14 +145,13 @@ impl Clock {
         }
     }
 
-    /// Takes the header names of the request that were not sent in title case, separated by line
+    /// Returns the header names of the request that were not sent in title case, separated by line
     /// breaks; `None` if there are none.
-    pub fn take_spelt_names(&self) -> Option<Box<str>> {
+    pub fn spelt_names(&self) -> Option<Box<str>> {
         if !self.has_spelt_names.load(Relaxed) {
             return None;
         }
-        self.has_spelt_names.store(false, Relaxed);
-        Some(std::mem::take(&mut *self.spelt_names.lock_unpoisoned()).into())
+        Some(self.spelt_names.lock_unpoisoned().as_str().into())
     }
 
     /// Returns whether a request is being answered.

@@ -231,7 +231,7 @@ fn the_api_describes_itself() {
         client.write(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", mock.address).as_bytes());
         // a stream of events does not end
         let status = if is_stream { client.status_line() } else { client.answer().status };
-        assert_eq!(status, 200, "{path}");
+        assert!(method["responses"].get(status.to_string()).is_some(), "{path}: {status}");
     }
     assert_eq!(mock.get("/__admin").header("location"), Some("/__admin/"));
 }

@@ -154,3 +154,12 @@ fn the_root_lists_the_stubs_and_pages_describe_the_api() {
     let recorder = mock.get("/__admin/recorder");
     assert_eq!((recorder.status, recorder.header("location")), (302, Some("/__admin/ui#/record")));
 }
+
+#[test]
+fn a_tunnel_is_refused_with_an_explanation() {
+    let mock = Mock::with(r#"{"request": {"method": "GET", "urlPath": "/a", "host": {"equalTo": "h.example"}}}"#);
+    let absolute = mock.send("GET http://h.example/a HTTP/1.1\r\nHost: h.example\r\n\r\n");
+    assert_eq!(absolute.status, 200, "stubs answer requests to a forward proxy");
+    let tunnel = mock.send("CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n\r\n");
+    assert!(tunnel.status == 501 && tunnel.text().contains("proxyBaseUrl"), "{} {}", tunnel.status, tunnel.text());
+}

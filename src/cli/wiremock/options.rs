@@ -59,8 +59,8 @@ const NO_KEYSTORE: &str = "Java key stores are not read, and https uses a certif
                            own as PEM, run `keytool -importkeystore -srckeystore STORE -destkeystore all.p12 -deststoretype \
                            PKCS12` (a PKCS12 store needs this no more), then `openssl pkcs12 -in all.p12 -nodes -out \
                            all.pem`, and add `--tls-cert all.pem --tls-key all.pem`";
-const NO_FORWARD_PROXY: &str =
-    "standin is no proxy for browsers; `standin record` records a service behind its own address";
+const NO_FORWARD_PROXY: &str = "requests with absolute URLs are answered by stubs, but no tunnel is opened and no other host is called; let the \
+     client call standin itself, and add a stub with a `proxyBaseUrl` for what the real service is to answer";
 const NO_BUFFER: &str = "the head of a response may have any length";
 
 /// All options, in the order of WireMock's help. The last ones belong to WireMock 4.

@@ -115,11 +115,14 @@ pub fn delays(node: &Node, reader: &mut Reader) -> (Delays, Map<String, Json>) {
     (delays, object.close(&known, Strictness::Strict, reader))
 }
 
-/// Reads the reason phrase; `None` for the standard one. A status without a standard phrase gets
-/// its number.
+/// Reads the reason phrase; `None` for the standard one. A status whose phrase is another in
+/// WireMock gets that, and one without a standard phrase its number.
 fn reason(object: &mut Object<'_>, status: StatusCode, reader: &mut Reader) -> Option<ReasonPhrase> {
     let phrase = match object.text("statusMessage", reader) {
         Some(phrase) => phrase,
+        None if status == StatusCode::INTERNAL_SERVER_ERROR => "Server Error".to_owned(),
+        None if status == StatusCode::IM_A_TEAPOT => "I'm a Teapot".to_owned(),
+        None if status == StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => "Unavailable for Legal Reason".to_owned(),
         None if status.canonical_reason().is_some() => return None,
         None => status.as_str().to_owned(),
     };
