@@ -240,9 +240,8 @@ impl RecordArgs {
                 is_said = true;
             }
         }
-        let is_whole =
-            endings.into_iter().map(|ending| ending.join().unwrap_or(false)).fold(true, |all, one| all && one);
-        (ended, if is_whole { DrainResult::Whole } else { DrainResult::CutOff })
+        let whole: Vec<bool> = endings.into_iter().map(|ending| ending.join().unwrap_or(false)).collect();
+        (ended, if whole.contains(&false) { DrainResult::CutOff } else { DrainResult::Whole })
     }
 }
 

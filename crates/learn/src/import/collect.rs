@@ -82,7 +82,7 @@ impl Collected {
             }
         }
         if let Some(url) = &key.url {
-            self.query_evidence.add_time(&method_of(&key.method), url, status, nanos.max(0.0) as u64);
+            self.query_evidence.add_time(&method_of(&key), url, status, nanos.max(0.0) as u64);
         }
         let key = CallKey { url: key.url.as_deref().map(|url| self.kind_of(url)), ..key };
         self.has_room(&key, line)?;
@@ -171,8 +171,7 @@ impl Collected {
         &mut self,
         options: &ImportOptions,
     ) -> Result<(BTreeMap<OperationTarget, ByStatus>, Vec<String>), ImportError> {
-        let urls =
-            self.calls.keys().filter_map(|key| key.url.as_ref().map(|url| (method_of(&key.method), url.clone())));
+        let urls = self.calls.keys().filter_map(|key| key.url.as_ref().map(|url| (method_of(key), url.clone())));
         let mut learned = OperationTree::learn_with(options.rules.clone(), urls);
         learned.tell_queries_apart(&self.query_evidence);
         let mut operations: BTreeMap<OperationTarget, ByStatus> = BTreeMap::new();
@@ -242,7 +241,7 @@ fn target(key: &CallKey, learned: &OperationTree, options: &ImportOptions) -> Op
     if let Some(labelled) = labelled.filter(OperationTarget::is_template) {
         return Some(labelled);
     }
-    let name = learned.name(&method_of(&key.method), url);
+    let name = learned.name(&method_of(key), url);
     let (path, query) = OperationName::parse(&name).map_or(("/", None), |name| (name.path, name.query));
     let told = key
         .method
@@ -252,8 +251,8 @@ fn target(key: &CallKey, learned: &OperationTree, options: &ImportOptions) -> Op
     Some(OperationTarget { query, ..OperationTarget::new(told, path)? })
 }
 
-fn method_of(method: &Option<String>) -> String {
-    method.clone().unwrap_or_else(|| ANY_METHOD.to_owned())
+fn method_of(key: &CallKey) -> String {
+    key.method.clone().unwrap_or_else(|| ANY_METHOD.to_owned())
 }
 
 const ANY_METHOD: &str = "ANY";
