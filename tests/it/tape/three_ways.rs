@@ -69,7 +69,7 @@ fn serve(mut stream: TcpStream, connection: u64) {
             return;
         }
         thread::sleep(Duration::from_millis(40 + number * 7 % 21));
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n{:4000}", number);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n{number:4000}");
         if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
@@ -137,7 +137,7 @@ fn load(port: u16) {
                 let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
                 for number in 0..40 {
                     let request = if number % 4 == 0 {
-                        format!("POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{:9000}", number)
+                        format!("POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{number:9000}")
                     } else {
                         format!("GET /items/{} HTTP/1.1\r\nHost: x\r\n\r\n", client * 100 + number)
                     };

@@ -101,7 +101,7 @@ enum OpenElement {
 impl SampleReader {
     fn start(&mut self, start: &BytesStart<'_>, read: &mut Collected) {
         let name = start.name();
-        let element = match name.into_inner().as_ref() {
+        let element = match name.into_inner() {
             "httpSample" if self.sample.is_some() => {
                 read.skipped.add("samples inside others, whose time the outer ones have", &attribute(start, "lb"));
                 OpenElement::Inner
