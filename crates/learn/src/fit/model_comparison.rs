@@ -72,7 +72,7 @@ impl Explanation {
             let outside = [work.round_trip, self.chosen.model.outside];
             let StationModel { workers, discipline, .. } = self.chosen.model;
             let most = if discipline == QueueDiscipline::Fifo { 2 * workers } else { 3 * workers };
-            self.layered_candidates = LayeredFit::candidates(work, workers / 2..=most, &outside, tolerance);
+            self.layered_candidates = LayeredFit::candidates(work, &(workers / 2..=most), &outside, tolerance);
         }
         if self.curve_candidate.is_none() {
             self.curve_candidate = LoadDependentFit::find(work, split).map(|fit| fit.curve);
