@@ -82,8 +82,14 @@ struct RecordedService {
 
 /// Parses a rate in calls a second: `300` or `300/s`.
 fn parse_rate(text: &str) -> Result<f64, String> {
-    sender_args::parse_rate(text.strip_suffix("/s").unwrap_or(text))
+    let rate = sender_args::parse_rate(text.strip_suffix("/s").unwrap_or(text))?;
+    let is_possible = (LEAST_RATE..=MOST_RATE).contains(&rate);
+    is_possible.then_some(rate).ok_or_else(|| format!("give {LEAST_RATE} to {MOST_RATE} calls a second"))
 }
+
+/// Calls a second for which `--at` predicts latencies: simulated time must fit in 64 bits.
+const LEAST_RATE: f64 = 0.001;
+const MOST_RATE: f64 = 1e6;
 
 impl FitArgs {
     pub(super) fn run(&self) -> Result<Exit, Failure> {

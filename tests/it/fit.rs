@@ -138,6 +138,7 @@ fn a_load_is_predicted_and_said_to_be_unknown_near_the_capacity() {
     assert!(text(&folder.profile()).contains("predictions agree within 30% up to"), "{}", text(&folder.profile()));
     folder.assert(&["fit", "--at", "95/s", "--anyway"], 0, "written to");
     folder.assert(&["fit", "--at", "fast"], 64, "give a number above 0");
+    folder.assert(&["fit", "--at", "1e9"], 64, "give 0.001 to 1000000 calls a second");
 }
 
 /// A service whose speed changes gets no profile, except of a part, or of all with `--anyway`.

@@ -134,7 +134,7 @@ impl Explanation {
         }
         let tolerance = ranking.tolerance().min(MAX_TOLERANCE);
         let candidates =
-            LayeredFit::candidates(work, 1..=u32::MAX, &[work.round_trip, self.chosen.model.outside], tolerance);
+            LayeredFit::candidates(work, &(1..=u32::MAX), &[work.round_trip, self.chosen.model.outside], tolerance);
         let layered = LayeredFit::choose(work, split, candidates.clone(), tolerance);
         self.layered_candidates = candidates;
         let layered = layered.filter(|fit| {

@@ -79,7 +79,7 @@ impl Fitted {
         // a front has no simulation over other arrivals
         let comparison = comparison.filter(|_| tables.default.front.is_none());
         let alternatives = comparison.as_ref().map(ModelComparison::alternatives).unwrap_or_default();
-        let predictions = comparison.map(|comparison| comparison.predict(&prepared, rates)).unwrap_or_default();
+        let predictions = comparison.map(|all| all.predict(&prepared, &explanation.valid, rates)).unwrap_or_default();
         let (known_up_to, uncertain) = uncertainty(&predictions, &explanation.valid, rates);
         explanation.findings.extend(uncertain);
         explanation.findings.extend(about_tapes);

@@ -10,6 +10,7 @@ use super::confidence::member::{Member, SimulatedModel};
 use super::confidence::prediction::{LoadPrediction, Predictor};
 use super::confidence::tape_distance::TapeQuantiles;
 use super::explanation::{Explanation, MAX_TOLERANCE, Prepared};
+use super::fitted::ValidRange;
 use super::prepare::workload::Workload;
 use super::report::findings::Finding;
 use super::search::layered::LayeredFit;
@@ -71,7 +72,7 @@ impl Explanation {
             let outside = [work.round_trip, self.chosen.model.outside];
             let StationModel { workers, discipline, .. } = self.chosen.model;
             let most = if discipline == QueueDiscipline::Fifo { 2 * workers } else { 3 * workers };
-            self.layered_candidates = LayeredFit::candidates(work, workers / 2..=most, &outside, tolerance);
+            self.layered_candidates = LayeredFit::candidates(work, &(workers / 2..=most), &outside, tolerance);
         }
         if self.curve_candidate.is_none() {
             self.curve_candidate = LoadDependentFit::find(work, split).map(|fit| fit.curve);
@@ -97,13 +98,15 @@ impl ModelComparison {
         }
     }
 
-    /// Predicts latencies at multiples of the highest recorded load, and at the `asked` rates in
-    /// calls a second.
-    pub(crate) fn predict(&self, prepared: &Prepared<'_>, asked: &[f64]) -> Vec<LoadPrediction> {
+    /// Predicts latencies at multiples of the highest recorded load that do not exceed the capacity,
+    /// and at the `asked` rates in calls a second.
+    pub(crate) fn predict(&self, prepared: &Prepared<'_>, valid: &ValidRange, asked: &[f64]) -> Vec<LoadPrediction> {
         let Some(split) = &prepared.split else { return Vec::new() };
         let Some(pattern) = ArrivalPattern::new(&self.part, split) else { return Vec::new() };
         let recorded = split.held_out_rate(&prepared.work);
-        let mut rates: Vec<f64> = LOADS.iter().map(|load| load * recorded).chain(asked.iter().copied()).collect();
+        let used = valid.utilization.map_or(0.0, |used| used / valid.per_second);
+        let loads = LOADS.iter().map(|load| load * recorded).filter(|rate| rate * used <= 1.0);
+        let mut rates: Vec<f64> = loads.chain(asked.iter().copied()).collect();
         rates.sort_by(f64::total_cmp);
         let predictor =
             Predictor::new(&self.part, pattern, prepared.operations.keys().map(ToString::to_string).collect());

@@ -1,4 +1,4 @@
-//! Models of every family behind one face: each can be run over any arrivals.
+//! Models of every family with one interface: each can be run over any arrivals.
 
 use crate::fit::prepare::workload::Workload;
 use crate::fit::search::delay_center::DelayCenterFit;

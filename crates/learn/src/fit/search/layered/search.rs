@@ -34,7 +34,7 @@ impl LayeredFit {
     /// nanoseconds, `tolerance` is the difference of effect sizes that means nothing.
     pub(crate) fn candidates(
         work: &Workload,
-        sizes: RangeInclusive<u32>,
+        sizes: &RangeInclusive<u32>,
         outside: &[f64],
         tolerance: f64,
     ) -> Vec<LayeredCandidate> {
