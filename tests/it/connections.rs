@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::process::{StandinProcess, run};
+use crate::process::{StandinProcess, run_patiently};
 use crate::support::{Client, End, Mock, eventually, write};
 
 const STUB: &str = r#"{"request": {"urlPathPattern": "/s/.*"}, "response": {"body": "ok"}}"#;
@@ -233,7 +233,7 @@ fn learned(service: &ClosingService) -> (tempfile::TempDir, usize, String) {
     let opened = service.opened();
     recorder.signal("-INT");
     assert_eq!(recorder.end().code, Some(0));
-    let (code, told) = run(&["fit", &dir, "--anyway"]);
+    let (code, told) = run_patiently(&["fit", &dir, "--anyway"]);
     assert_eq!(code, Some(0), "{told}");
     (folder, opened, told)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use standin_tape::{TapeHead, TapeWriter, VERSION};
 use tempfile::TempDir;
 
-use crate::process::run;
+use crate::process::run_patiently;
 use crate::replay::exchange;
 use crate::support::{folder, write};
 
@@ -41,7 +41,7 @@ fn write_tape(path: &Path, calls: u32, gap: Duration) {
 }
 
 fn gap(root: &Path, more: &[&str]) -> (Option<i32>, String) {
-    run(&[&["gap", root.to_str().expect("UTF-8"), "--max-lateness", "10s"], more].concat())
+    run_patiently(&[&["gap", root.to_str().expect("UTF-8"), "--max-lateness", "10s"], more].concat())
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_later_recording_says_whether_the_service_has_changed() {
 fn an_old_profile_is_stale() {
     let root = recorded();
     write(root.path(), "profiles/recorded.yaml", &profile("2001-02-03T04:05:06Z"));
-    let check = |more: &[&str]| run(&[&["check", root.path().to_str().expect("UTF-8")], more].concat());
+    let check = |more: &[&str]| run_patiently(&[&["check", root.path().to_str().expect("UTF-8")], more].concat());
     let (code, told) = check(&["--stale", "30d"]);
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("the profile `recorded` of") && told.contains("--stale allows 30 days"), "{told}");
