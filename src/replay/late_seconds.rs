@@ -56,7 +56,7 @@ mod tests {
             seconds.add(call * SECOND / 200, late);
         }
         let limit = Duration::from_millis(2);
-        assert_eq!(seconds.late(limit), [SECOND..2 * SECOND]);
+        assert_eq!(seconds.late(limit), std::slice::from_ref(&(SECOND..2 * SECOND)));
         assert_eq!((seconds.late_share(limit), seconds.late(Duration::from_millis(4))), (0.5, Vec::new()));
         let mut both = seconds.clone();
         both.append(&seconds);

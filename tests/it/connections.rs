@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::process::{StandinProcess, run};
+use crate::process::{StandinProcess, run_patiently};
 use crate::support::{Client, End, Mock, eventually, write};
 
 const STUB: &str = r#"{"request": {"urlPathPattern": "/s/.*"}, "response": {"body": "ok"}}"#;
@@ -42,8 +42,8 @@ impl PooledClient {
         Self { address, connection: None, opened: 0 }
     }
 
-    /// Sends a request and reads its answer.
-    fn get(&mut self) {
+    /// Sends a request and reads its answer. Returns the status.
+    fn get(&mut self) -> u16 {
         let kept = self.connection.take().and_then(|mut client| (!is_lost(&mut client)).then_some(client));
         let mut client = kept.unwrap_or_else(|| {
             self.opened += 1;
@@ -52,20 +52,18 @@ impl PooledClient {
             client
         });
         let answer = client.answer();
-        assert_eq!(answer.status, 200);
         if answer.header("connection") == Some("close") {
             assert_eq!(client.read_to_end(), (Vec::new(), End::Fin));
         } else {
             self.connection = Some(client);
         }
+        answer.status
     }
 
-    /// Waits until the server has closed the kept connection. Returns the time that this took.
-    fn wait_for_close(&mut self) -> Duration {
-        let begun = Instant::now();
+    /// Waits until the server has closed the kept connection.
+    fn wait_for_close(&mut self) {
         let mut client = self.connection.take().expect("a kept connection");
         assert_eq!(client.read_to_end(), (Vec::new(), End::Fin));
-        begun.elapsed()
     }
 }
 
@@ -74,7 +72,7 @@ fn a_connection_is_closed_after_its_answers() {
     let mock = mock("{requests: 3}");
     let mut client = PooledClient::new(mock.address);
     for _ in 0..7 {
-        client.get();
+        assert_eq!(client.get(), 200);
     }
     assert_eq!(client.opened, 3);
     // the last of three tells so
@@ -114,16 +112,17 @@ fn a_connection_is_closed_after_its_idle_time() {
     let mock = mock("{idle: {fixed: 200ms}}");
     let mut client = PooledClient::new(mock.address);
     for _ in 0..2 {
-        client.get();
-        let waited = client.wait_for_close();
+        let begun = Instant::now();
+        assert_eq!(client.get(), 200);
+        client.wait_for_close();
         // not before its time; how soon after it depends on the machine
-        assert!(waited >= Duration::from_millis(150), "{waited:?}");
+        assert!(begun.elapsed() >= Duration::from_millis(195), "{:?}", begun.elapsed());
     }
     assert_eq!(client.opened, 2);
     // a longer time than any test takes does not close it
     let mock = mock_without_end();
     let mut client = PooledClient::new(mock.address);
-    (0..20).for_each(|_| client.get());
+    (0..20).for_each(|_| assert_eq!(client.get(), 200));
     assert_eq!(client.opened, 1);
 }
 
@@ -204,6 +203,8 @@ fn serve(mut stream: TcpStream, idle: Option<Duration>, opened: &AtomicUsize) ->
         if requests == 1 {
             opened.fetch_add(1, SeqCst);
         }
+        // so long that the recorder can measure it
+        thread::sleep(Duration::from_millis(4));
         let close = if idle.is_none() { "Connection: close\r\n" } else { "" };
         let answer = format!("HTTP/1.1 200 OK\r\n{close}Content-Length: 2\r\n\r\nok");
         if stream.write_all(answer.as_bytes()).is_err() || idle.is_none() {
@@ -221,7 +222,10 @@ fn learned(service: &ClosingService) -> (tempfile::TempDir, usize, String) {
     let recorder = StandinProcess::start(&["record", "--target", &target, "--workers", "1", &dir]);
     let mut client = PooledClient::new(recorder.address);
     for _ in 0..ROUNDS {
-        (0..REQUESTS).for_each(|_| client.get());
+        // one that meets the close is lost, as without a recorder
+        for _ in 0..REQUESTS {
+            client.get();
+        }
         eventually("the service has closed its connections", || service.closed() == service.opened());
     }
     // what was closed last is found by the next request
@@ -229,7 +233,7 @@ fn learned(service: &ClosingService) -> (tempfile::TempDir, usize, String) {
     let opened = service.opened();
     recorder.signal("-INT");
     assert_eq!(recorder.end().code, Some(0));
-    let (code, told) = run(&["fit", &dir, "--anyway"]);
+    let (code, told) = run_patiently(&["fit", &dir, "--anyway"]);
     assert_eq!(code, Some(0), "{told}");
     (folder, opened, told)
 }
@@ -240,7 +244,7 @@ fn served(folder: &Path, waits: bool) -> usize {
     let mock = StandinProcess::serve(folder, &["--profile", "recorded"], &[]);
     let mut client = PooledClient::new(mock.address);
     for _ in 0..ROUNDS {
-        (0..REQUESTS).for_each(|_| client.get());
+        (0..REQUESTS).for_each(|_| assert_eq!(client.get(), 200));
         if waits {
             client.wait_for_close();
         }
@@ -272,7 +276,8 @@ fn a_service_that_closes_idle_connections_is_learned_and_served() {
     assert!(opened > ROUNDS && served > ROUNDS, "{opened} {served}");
 }
 
-/// Rounds of calls: as many closes as show a rule, and two more.
-const ROUNDS: usize = 7;
+/// Rounds of calls: twice as many closes as show a rule, as a recorder on a busy machine may miss
+/// some.
+const ROUNDS: usize = 12;
 /// Calls of a round: all rounds together are enough for a fit.
-const REQUESTS: usize = 30;
+const REQUESTS: usize = 18;

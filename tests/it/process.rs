@@ -191,6 +191,15 @@ pub(crate) fn run(args: &[&str]) -> (Option<i32>, String) {
     (status.code(), told.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// Runs a command that ends by itself, however long it takes. Returns its exit code, and its output
+/// as one line.
+pub(crate) fn run_patiently(args: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } =
+        Command::new(env!("CARGO_BIN_EXE_standin")).args(args).output().expect("it runs");
+    let told = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    (status.code(), told.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// Reads a pipe that another process may keep open, until nothing comes for two seconds.
 pub(crate) fn read_for_a_while(mut from: impl std::io::Read + Send + 'static) -> String {
     let (sender, receiver) = mpsc::channel();

@@ -102,7 +102,8 @@ impl ConnectionEvidence {
         if (self.idle_closes.len() as u64) < MIN_CLOSES {
             return None;
         }
-        let at = |share: f64| quantile(&self.idle_closes, share);
+        let ends = self.idle_ends();
+        let at = |share: f64| ends.iter().find(|(_, ended)| *ended >= share).map_or(0.0, |(idle, _)| *idle as f64);
         let middle = at(0.5);
         // a service whose clients close, or that ends, leaves no such pattern
         let longer = self.idle_answered.iter().filter(|idle| **idle as f64 > at(0.95) * MAX_LONGER_FACTOR).count();
@@ -113,9 +114,32 @@ impl ConnectionEvidence {
         Some(if at(0.95) - at(0.05) <= middle * FIXED_SPREAD {
             DistributionSpec::fixed(rounded(middle))
         } else {
-            let percents = [0.0, 5.0, 25.0, 50.0, 75.0, 95.0, 100.0];
+            let percents = [0.0, 5.0, 25.0, 50.0, 75.0, 90.0, 95.0, 100.0];
             DistributionSpec::quantiles(percents.map(|percent| (percent, rounded(at(percent / 100.0)))))
         })
+    }
+
+    /// Returns the idle times after which connections are closed, each with the share of connections,
+    /// up to 1, that would be closed by then if no request came (the estimator of Kaplan and Meier,
+    /// Journal of the American Statistical Association 1958): a request that is answered after a
+    /// longer time shows that its connection would have been closed later still.
+    fn idle_ends(&self) -> Vec<(u64, f64)> {
+        let mut all: Vec<(u64, bool)> = self.idle_closes.iter().map(|idle| (*idle, true)).collect();
+        all.extend(self.idle_answered.iter().map(|idle| (*idle, false)));
+        // of equal times the closes come first
+        all.sort_unstable_by_key(|(idle, is_close)| (*idle, !is_close));
+        let (count, mut open, mut ends) = (all.len(), 1.0, Vec::new());
+        for (before, (idle, is_close)) in all.into_iter().enumerate() {
+            if is_close {
+                open *= 1.0 - 1.0 / (count - before) as f64;
+                ends.push((idle, 1.0 - open));
+            }
+        }
+        let all_ended = ends.last().map_or(1.0, |(_, ended)| *ended);
+        for (_, ended) in &mut ends {
+            *ended /= all_ended;
+        }
+        ends
     }
 
     /// Returns the time after the idle time in which requests are lost: so long that requests of
@@ -251,6 +275,12 @@ mod tests {
         assert_eq!(spec.kind, "quantiles");
         let median = spec.build().unwrap().quantile(0.5);
         assert!((2_400..=2_550).contains(&median.as_millis()), "{median:?}");
+        // closes at 1 s, and as many requests at 1.1 s as closes at 1.2 s: half of all end late
+        let early = (0..10).map(|_| exchange(1, 0, |one| closed(one, 7, 1_000)));
+        let asked = (0..10).map(|_| exchange(2, 1_100, |_| {}));
+        let late = (0..5).map(|_| exchange(1, 0, |one| closed(one, 7, 1_200)));
+        let spec = fit(early.chain(asked).chain(late)).unwrap().rules.idle.unwrap().build().unwrap();
+        assert_eq!((spec.quantile(0.2).as_millis(), spec.quantile(0.9).as_millis()), (1_000, 1_200));
         // connections that live longer contradict it
         let longer = (0..20).map(|step| exchange(2, 5_000, |one| closed(one, 7, 2_000 + step)));
         assert_eq!(fit(longer), None);

@@ -70,7 +70,7 @@ impl Gap {
         let before: Vec<&HistoryEntry> =
             self.history.iter().filter(|entry| entry.against == self.reference.name).collect();
         let [first, .., last] = before.as_slice() else {
-            return before.first().map(|only| self.since(only, now.median)).into_iter().collect();
+            return before.first().map(|only| since(only, now.median)).into_iter().collect();
         };
         let (least, most) = before
             .iter()
@@ -92,15 +92,6 @@ impl Gap {
         all
     }
 
-    fn since(&self, only: &HistoryEntry, now: f64) -> String {
-        format!(
-            "answer times are typically {} off now, and were {} off in the comparison of {}",
-            unsigned(now),
-            unsigned(only.typical),
-            day(&only.at)
-        )
-    }
-
     /// Adds what the comparison says of the service itself: a profile that no longer fits a later
     /// recording of the service shows that the service has changed.
     pub fn note_age(&mut self, age: &ProfileAge) {
@@ -114,6 +105,16 @@ impl Gap {
         };
         self.notes.push(format!("{profile}, {tape}: {says}"));
     }
+}
+
+/// Returns a sentence about the only comparison before.
+fn since(only: &HistoryEntry, now: f64) -> String {
+    format!(
+        "answer times are typically {} off now, and were {} off in the comparison of {}",
+        unsigned(now),
+        unsigned(only.typical),
+        day(&only.at)
+    )
 }
 
 /// Returns the range of two gaps in words.

@@ -318,10 +318,9 @@ fn exclusions(gap: &Gap) -> Vec<(&'static str, String)> {
 
 fn standings_note(gap: &Gap) -> Option<&'static str> {
     match gap.standings.len() {
-        0 => None,
+        2.. => Some(BASELINES_AT_THEIR_BEST),
         1 if gap.cells.iter().any(|cell| !cell.baselines.is_empty()) => Some(BASELINES_LEFT_OUT),
-        1 => None,
-        _ => Some(BASELINES_AT_THEIR_BEST),
+        _ => None,
     }
 }
 

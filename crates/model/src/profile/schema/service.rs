@@ -229,7 +229,9 @@ pub(super) static CONNECTION_KEYS: Schema<ConnectionRules> = Schema {
         SchemaKey::<ConnectionRules>::new(
             "requests",
             |rules, object, reader| {
-                let count = COUNT.checked(check_requests).read("requests", object, reader);
+                let count = COUNT
+                    .checked(|count, node, reader| check_requests(*count, node, reader))
+                    .read("requests", object, reader);
                 rules.max_requests = count.and_then(|count| NonZeroU32::new(count.min(u64::from(u32::MAX)) as u32));
                 rules.max_requests.is_some()
             },
@@ -241,8 +243,8 @@ pub(super) static CONNECTION_KEYS: Schema<ConnectionRules> = Schema {
     check: check_connections,
 };
 
-fn check_requests(count: &u64, node: &Node, reader: &mut Reader) {
-    if *count == 0 {
+fn check_requests(count: u64, node: &Node, reader: &mut Reader) {
+    if count == 0 {
         reader.error(node, "a connection carries one request or more", "use 1 to close it after each answer");
     }
 }
