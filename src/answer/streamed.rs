@@ -151,7 +151,8 @@ impl Answerer {
         };
         Some(OpenStream(Some(StreamBody {
             answerer: Arc::clone(self),
-            call: Arc::clone(call),
+            // the head of an HTTP/1.1 request is a part of a read buffer
+            call: if is_http2 { Arc::clone(call) } else { Arc::new(call.detached()) },
             connection: Arc::clone(connection),
             stub: stub.id,
             ordinal,

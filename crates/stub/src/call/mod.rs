@@ -5,6 +5,7 @@
 
 mod charset;
 mod decode_budget;
+mod detached;
 mod header_text;
 mod json_body;
 mod large;

@@ -66,8 +66,8 @@ impl ChunkSource {
 
 /// Returns the id of an encoded event.
 fn id_line(event: &[u8]) -> Option<&str> {
-    let lines = event.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| line.strip_prefix(b"id: ")).next().and_then(|id| std::str::from_utf8(id).ok())
+    let mut lines = event.split(|byte| *byte == b'\n');
+    lines.find_map(|line| line.strip_prefix(b"id: ")).and_then(|id| std::str::from_utf8(id).ok())
 }
 
 impl EventFields {
