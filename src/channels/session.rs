@@ -62,7 +62,7 @@ enum SessionEnd {
     Slow,
 }
 
-/// What a session waits for.
+/// An event that a session waits for.
 enum SessionEvent {
     Frame(Option<Result<Message, Error>>),
     QueueChanged,

@@ -19,7 +19,7 @@ pub enum StreamFormat {
 /// The source of the bytes of a chunk.
 #[derive(Debug)]
 pub enum ChunkSource {
-    /// The same bytes for all calls, encoded at load.
+    /// Bytes that all calls get, encoded at load.
     Fixed(Bytes),
     /// Texts that are rendered for each call.
     Rendered(Box<EventFields>),
