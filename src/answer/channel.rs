@@ -44,7 +44,7 @@ impl Answerer {
                 audit: Arc::clone(&self.audit),
                 limits: SessionLimits { message: self.limits.message, idle: self.limits.idle },
             };
-            let session = ChannelSession::open(call, means);
+            let session = ChannelSession::open(&call, means);
             connection.take_over(move |upgraded| Box::pin(session.run(upgraded)));
         }
         self.finish(reply, Method::GET, &connection.memory)

@@ -74,7 +74,7 @@ type PolledFrame = Poll<Option<Result<Frame<Bytes>, SendError>>>;
 
 /// The work for the next chunk.
 enum StreamState {
-    /// Its deadline is not yet known.
+    /// The deadline of the chunk is not yet known.
     Next,
     /// The wait for its deadline, with its delay; the wait is `None` for a chunk without a delay.
     Waiting(Option<DeadlineWait>, Duration),
@@ -89,7 +89,7 @@ enum StreamState {
     Ended,
 }
 
-/// What the journal and the metrics say of a stream, written when it is dropped.
+/// The outcome of a stream for the journal and the metrics, written when it is dropped.
 struct StreamRecord {
     live: Arc<ServiceState>,
     connection: Arc<Connection>,
@@ -151,7 +151,8 @@ impl Answerer {
         };
         Some(OpenStream(Some(StreamBody {
             answerer: Arc::clone(self),
-            call: Arc::clone(call),
+            // the head of an HTTP/1.1 request is a part of a read buffer
+            call: if is_http2 { Arc::clone(call) } else { Arc::new(call.detached()) },
             connection: Arc::clone(connection),
             stub: stub.id,
             ordinal,

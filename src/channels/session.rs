@@ -62,7 +62,7 @@ enum SessionEnd {
     Slow,
 }
 
-/// What a session waits for.
+/// An event that a session waits for.
 enum SessionEvent {
     Frame(Option<Result<Message, Error>>),
     QueueChanged,
@@ -82,8 +82,8 @@ impl Drop for ChannelSession {
 impl ChannelSession {
     /// Opens the channel of a request, so that it is listed before its client learns that it is
     /// open.
-    pub fn open(call: Call, means: SessionMeans) -> Self {
-        let channel = Arc::new(Channel::new(Arc::new(call)));
+    pub fn open(call: &Call, means: SessionMeans) -> Self {
+        let channel = Arc::new(Channel::new(Arc::new(call.detached())));
         means.runner.live.messaging().add_channel(&channel);
         Self { channel, means }
     }

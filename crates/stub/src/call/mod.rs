@@ -6,6 +6,7 @@
 mod charset;
 mod decode_budget;
 mod decoded;
+mod detached;
 mod header_text;
 mod json_body;
 mod large;

@@ -127,26 +127,26 @@ fn chunk(node: &Node, format: StreamFormat, is_templated: bool, reader: &mut Rea
         return None;
     }
     let source = match bytes {
-        Some(bytes) => ChunkSource::Fixed(bytes?.into()),
+        Some(bytes) => ChunkSource::Fixed(bytes.into()),
         None => source(fields, format, node, reader)?,
     };
     Some(StreamChunk { source, delay })
 }
 
-/// Returns the bytes of `base64`, if the chunk has it; the inner `None` is an error.
-fn base64(chunk: &mut Object<'_>, format: StreamFormat, reader: &mut Reader) -> Option<Option<Vec<u8>>> {
+/// Returns the bytes of `base64`, if the chunk has it; none of them after an error.
+fn base64(chunk: &mut Object<'_>, format: StreamFormat, reader: &mut Reader) -> Option<Vec<u8>> {
     let node = chunk.node("base64")?;
     let encoded = chunk.text("base64", reader)?;
     if format != StreamFormat::Raw || chunk.node("data").is_some() {
         let message = "`base64` is for the format `raw`, in place of `data`";
         reader.error_at(node, "base64", message, "write `data`, or change the format");
-        return Some(None);
+        return Some(Vec::new());
     }
     let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.as_bytes());
-    let decoded = decoded.map_err(|error| {
+    Some(decoded.unwrap_or_else(|error| {
         reader.error_at(node, "base64", format!("not base64: {error}"), "encode the bytes as base64, with padding");
-    });
-    Some(decoded.ok())
+        Vec::new()
+    }))
 }
 
 fn source(fields: EventFields, format: StreamFormat, node: &Node, reader: &mut Reader) -> Option<ChunkSource> {

@@ -1,6 +1,6 @@
 //! Loading of message stubs from the folder `message-mappings`.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::format::message_stub;
@@ -41,7 +41,7 @@ pub fn load_message_stubs(folder: &StubFolder) -> MessageFolder {
     loaded
 }
 
-fn read_file(path: &PathBuf, folder: &StubFolder, loaded: &mut MessageFolder) {
+fn read_file(path: &Path, folder: &StubFolder, loaded: &mut MessageFolder) {
     let name = path.display().to_string();
     let text = regular_file::read(path, folder.max_file_bytes).map_err(|error| error.to_string());
     let text = match text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())) {

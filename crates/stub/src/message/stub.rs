@@ -105,7 +105,7 @@ pub enum MessageContent {
     Binary(Bytes),
 }
 
-/// What is sent to a channel.
+/// A command for a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelCommand {
     /// A message.

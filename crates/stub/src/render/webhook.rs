@@ -8,7 +8,7 @@ use rand::Rng;
 
 use super::helpers;
 use super::settings::SystemKeys;
-use super::template::budget::{ALL_STEPS, RenderBudget};
+use super::template::budget::{ALL_STEPS, RenderBudget, RenderError};
 use super::template::request_model::{RequestModel, TemplateContext};
 use super::templated_text::TemplatedText;
 use crate::call::Call;
@@ -87,8 +87,7 @@ impl Webhook {
     pub fn render(&self, call: &Call, rng: &mut dyn Rng) -> Result<WebhookRequest, String> {
         let model = RequestModel::of_webhook(call, &self.context);
         let mut budget = RenderBudget::new(ALL_STEPS);
-        let mut render =
-            |text: &TemplatedText| text.render(&model, &mut budget, &mut *rng).map_err(|error| error.text());
+        let mut render = |text: &TemplatedText| text.render(&model, &mut budget, &mut *rng).map_err(RenderError::text);
         let url = render(&self.url)?;
         let method = render(&self.method)?.to_ascii_uppercase();
         let mut headers = Vec::new();

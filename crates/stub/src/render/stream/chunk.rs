@@ -19,7 +19,7 @@ pub enum StreamFormat {
 /// The source of the bytes of a chunk.
 #[derive(Debug)]
 pub enum ChunkSource {
-    /// The same bytes for all calls, encoded at load.
+    /// Bytes that all calls get, encoded at load.
     Fixed(Bytes),
     /// Texts that are rendered for each call.
     Rendered(Box<EventFields>),
@@ -66,8 +66,8 @@ impl ChunkSource {
 
 /// Returns the id of an encoded event.
 fn id_line(event: &[u8]) -> Option<&str> {
-    let lines = event.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| line.strip_prefix(b"id: ")).next().and_then(|id| std::str::from_utf8(id).ok())
+    let mut lines = event.split(|byte| *byte == b'\n');
+    lines.find_map(|line| line.strip_prefix(b"id: ")).and_then(|id| std::str::from_utf8(id).ok())
 }
 
 impl EventFields {

@@ -2,30 +2,30 @@ use super::*;
 use crate::render::TemplatedText;
 use crate::render::template::Template;
 
-fn fixed(text: &str) -> Option<TemplatedText> {
-    Some(TemplatedText::Fixed(text.to_owned()))
+fn fixed(text: &str) -> TemplatedText {
+    TemplatedText::Fixed(text.to_owned())
 }
 
 #[test]
 fn events_are_encoded_as_the_standard_says() {
     let fields = EventFields {
-        comment: fixed("hello"),
-        event: fixed("token"),
-        id: fixed("7"),
+        comment: Some(fixed("hello")),
+        event: Some(fixed("token")),
+        id: Some(fixed("7")),
         retry: Some(3000),
-        data: fixed("a\r\nb\nc\rd"),
+        data: Some(fixed("a\r\nb\nc\rd")),
     };
     let expected = ": hello\nevent: token\nid: 7\nretry: 3000\ndata: a\ndata: b\ndata: c\ndata: d\n\n";
     assert_eq!(fields.encode_fixed(StreamFormat::Events), Some(Ok(expected.into())));
-    let wrong = EventFields { id: fixed("a\nb"), ..EventFields::default() };
+    let wrong = EventFields { id: Some(fixed("a\nb")), ..EventFields::default() };
     assert!(wrong.encode_fixed(StreamFormat::Events).is_some_and(|encoded| encoded.is_err()));
-    let empty = EventFields { data: fixed(""), ..EventFields::default() };
+    let empty = EventFields { data: Some(fixed("")), ..EventFields::default() };
     assert_eq!(empty.encode_fixed(StreamFormat::Events), Some(Ok("data: \n\n".into())));
 }
 
 #[test]
 fn a_line_of_json_is_one_line() {
-    let fields = EventFields { data: fixed("{\n \"a\": 1\r\n}\n"), ..EventFields::default() };
+    let fields = EventFields { data: Some(fixed("{\n \"a\": 1\r\n}\n")), ..EventFields::default() };
     assert_eq!(fields.encode_fixed(StreamFormat::JsonLines), Some(Ok("{  \"a\": 1 }\n".into())));
     assert_eq!(fields.encode_fixed(StreamFormat::Raw), Some(Ok("{\n \"a\": 1\r\n}\n".into())));
 }
