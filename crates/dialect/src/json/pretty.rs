@@ -11,7 +11,8 @@ use serde_json::ser::{Formatter, Serializer};
 /// use standin_dialect::json::pretty_text;
 ///
 /// let value = serde_json::json!({"a": [1, {}], "b": {"c": null}});
-/// assert_eq!(pretty_text(&value), "{\n  \"a\" : [ 1, { } ],\n  \"b\" : {\n    \"c\" : null\n  }\n}");
+/// let expected = "{\n  \"a\" : [ 1, { } ],\n  \"b\" : {\n    \"c\" : null\n  }\n}";
+/// assert_eq!(pretty_text(&value), expected);
 /// ```
 pub fn pretty_text(value: &impl Serialize) -> String {
     let mut text = Vec::new();
