@@ -54,9 +54,9 @@ impl Formatter for JacksonFormatter {
     fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.depth -= 1;
         if self.has_member {
-            self.line(writer)?
+            self.line(writer)?;
         } else {
-            writer.write_all(b" ")?
+            writer.write_all(b" ")?;
         }
         self.has_member = true;
         writer.write_all(b"}")
