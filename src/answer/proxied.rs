@@ -1,8 +1,8 @@
 //! Answers of stubs that forward their requests to a real service.
 //!
-//! The response streams from the service to the client, and a long request streams to the service if
-//! nothing looks at its body. Bodies are copied for the journal while they pass; that of a response
-//! is held whole only for a chunked dribble delay. A client that disconnects ends the
+//! The response streams from the service to the client, and a long request streams to the service
+//! if nothing looks at its body. Bodies are copied for the journal while they pass; that of a
+//! response is held whole only for a chunked dribble delay. A client that disconnects ends the
 //! request at the service.
 
 use std::sync::Arc;

@@ -87,8 +87,8 @@ impl PathTemplate {
         }
     }
 
-    /// Returns the value of a variable in a path of this form, without decoding it. Of two variables
-    /// with one name, the last counts.
+    /// Returns the value of a variable in a path of this form, without decoding it. Of two
+    /// variables with one name, the last counts.
     pub fn variable<'p>(&self, name: &str, path: &'p str) -> Option<&'p str> {
         let place = self.names.iter().rposition(|known| known == name)?;
         if let Some(pattern) = &self.pattern {

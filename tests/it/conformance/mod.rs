@@ -40,8 +40,8 @@ macro_rules! groups {
 groups! {
     admin_mappings admin_other admin_requests auth bad_input body cookie datetime delay disk fault files form header host
     http json jsonpath metadata method mixed multipart near_misses priority proxy query record response scenario schema
-    r#static template_data template_date template_lang template_path template_request template_string url variations webhook xml
-    xpath
+    r#static template_data template_date template_lang template_path template_request template_string url variations
+    webhook xml xpath
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(super) fn read(text: &str) -> Option<DateFields> {
     reader.rest.is_empty().then_some(reader.fields)
 }
 
-/// Reads a year of up to nine digits, as Java's `Year` does. A year beyond the calendar is its first
-/// or last one.
+/// Reads a year of up to nine digits, as Java's `Year` does. A year beyond the calendar is its
+/// first or last one.
 fn year(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || digits.len() > 9 || digit_count(digits) < digits.len() {

@@ -11,7 +11,8 @@ use serde_json::ser::{Formatter, Serializer};
 /// use standin_dialect::json::pretty_text;
 ///
 /// let value = serde_json::json!({"a": [1, {}], "b": {"c": null}});
-/// assert_eq!(pretty_text(&value), "{\n  \"a\" : [ 1, { } ],\n  \"b\" : {\n    \"c\" : null\n  }\n}");
+/// let expected = "{\n  \"a\" : [ 1, { } ],\n  \"b\" : {\n    \"c\" : null\n  }\n}";
+/// assert_eq!(pretty_text(&value), expected);
 /// ```
 pub fn pretty_text(value: &impl Serialize) -> String {
     let mut text = Vec::new();
@@ -53,9 +54,9 @@ impl Formatter for JacksonFormatter {
     fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.depth -= 1;
         if self.has_member {
-            self.line(writer)?
+            self.line(writer)?;
         } else {
-            writer.write_all(b" ")?
+            writer.write_all(b" ")?;
         }
         self.has_member = true;
         writer.write_all(b"}")

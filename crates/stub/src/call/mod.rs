@@ -273,8 +273,8 @@ impl Call {
             .or_else(|| self.headers.get(HOST).and_then(|value| value.to_str().ok()))
     }
 
-    /// Returns the value of X-Forwarded-For if there is one, whole as in WireMock, else the address of
-    /// the peer.
+    /// Returns the value of X-Forwarded-For if there is one, whole as in WireMock, else the address
+    /// of the peer.
     pub fn client_ip(&self) -> Cow<'_, str> {
         match self.headers.get("x-forwarded-for") {
             Some(value) => header_text(value),
