@@ -152,7 +152,9 @@ fn load(port: u16) {
             })
         })
         .collect();
-    clients.into_iter().for_each(|client| client.join().expect("all calls are answered"));
+    for client in clients {
+        client.join().expect("all calls are answered");
+    }
 }
 
 fn newest(folder: &Path) -> LoadedTape {
