@@ -194,7 +194,7 @@ fn a_recorder_a_capture_and_a_log_agree() {
         captured = told(&made);
         captured.contains("320 calls of 2 operations")
     });
-    println!("{captured}");
+    eprintln!("{captured}");
     capture.end();
     nginx.end();
     recorder.end();
@@ -207,7 +207,7 @@ fn a_recorder_a_capture_and_a_log_agree() {
     let tapes = ["recorded", "captured", "logged"].map(|name| newest(&path(name)));
     assert_eq!(tapes.each_ref().map(|tape| tape.exchanges.len()), [320; 3]);
     let [recorded, captured, logged] = tapes.each_ref().map(summary);
-    println!("recorded {recorded:?}\ncaptured {captured:?}\nlogged {logged:?}");
+    eprintln!("recorded {recorded:?}\ncaptured {captured:?}\nlogged {logged:?}");
     assert_eq!((&recorded.0, &recorded.0), (&captured.0, &logged.0));
     // a busy machine delays some calls between the recorder's stamp and the wire's
     for (number, slack) in [(0, 0.5), (1, 2.0)] {
