@@ -152,7 +152,9 @@ fn load(port: u16) {
             })
         })
         .collect();
-    clients.into_iter().for_each(|client| client.join().expect("all calls are answered"));
+    for client in clients {
+        client.join().expect("all calls are answered");
+    }
 }
 
 fn newest(folder: &Path) -> LoadedTape {
@@ -192,7 +194,7 @@ fn a_recorder_a_capture_and_a_log_agree() {
         captured = told(&made);
         captured.contains("320 calls of 2 operations")
     });
-    println!("{captured}");
+    eprintln!("{captured}");
     capture.end();
     nginx.end();
     recorder.end();
@@ -205,7 +207,7 @@ fn a_recorder_a_capture_and_a_log_agree() {
     let tapes = ["recorded", "captured", "logged"].map(|name| newest(&path(name)));
     assert_eq!(tapes.each_ref().map(|tape| tape.exchanges.len()), [320; 3]);
     let [recorded, captured, logged] = tapes.each_ref().map(summary);
-    println!("recorded {recorded:?}\ncaptured {captured:?}\nlogged {logged:?}");
+    eprintln!("recorded {recorded:?}\ncaptured {captured:?}\nlogged {logged:?}");
     assert_eq!((&recorded.0, &recorded.0), (&captured.0, &logged.0));
     // a busy machine delays some calls between the recorder's stamp and the wire's
     for (number, slack) in [(0, 0.5), (1, 2.0)] {

@@ -97,7 +97,9 @@ impl Http2Connection {
     /// Drops all open calls at the end of the capture, and returns their number.
     pub(super) fn abandon(&mut self, tally: &mut CaptureTally) -> u64 {
         let open = std::mem::take(&mut self.open);
-        open.values().for_each(|call| call.release(tally));
+        for call in open.values() {
+            call.release(tally);
+        }
         open.len() as u64
     }
 

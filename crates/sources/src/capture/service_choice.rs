@@ -21,7 +21,7 @@ impl ServiceChoice {
             self.wanted.push((Some(address.ip()), address.port()));
             return Ok(());
         }
-        if !text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        if text.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
             return Err(format!("`{text}` has no port; write HOST:PORT, or :PORT for any host"));
         }
         let found = text.to_socket_addrs().map_err(|error| format!("`{text}` has no address here: {error}"))?;

@@ -14,7 +14,9 @@ const MS: u64 = 1_000_000;
 
 fn read(file: &[u8], services: &[&str]) -> (Vec<TimedCall>, CaptureReport) {
     let mut choice = ServiceChoice::default();
-    services.iter().for_each(|service| choice.add(service).expect("a service"));
+    for service in services {
+        choice.add(service).expect("a service");
+    }
     let mut reader = CaptureReader::new(choice, Some(1 << 20));
     let mut calls = Vec::new();
     let end = reader.read(file, |call, _, _, _| calls.push(call)).expect("a capture");
