@@ -47,8 +47,7 @@ fn measure(services: &[Layers], calls: usize, first_seed: u64, load: f64) -> (f6
     let stride = std::env::var("STANDIN_STRIDE").map_or(1, |stride| stride.parse().expect("a number"));
     let services: Vec<(usize, &Layers)> = services.iter().enumerate().step_by(stride).collect();
     let work = || {
-        loop {
-            let Some((number, service)) = services.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+        while let Some((number, service)) = services.get(next.fetch_add(1, Ordering::Relaxed)) {
             let trace = service.recording(&[0.2, 0.4, 0.6], calls, first_seed + *number as u64);
             let started = Instant::now();
             let loads = [0.72, load];
