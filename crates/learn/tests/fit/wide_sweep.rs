@@ -38,16 +38,16 @@ fn family(pools: &[usize], cores: &[usize], shares: &[f64], outside: &[f64], cv:
     services
 }
 
-/// Fits all services, or each nth with `STANDIN_STRIDE=n`, prints a table, and returns the share of cells within 20 % or the noise, and
-/// how well intervals hold at 120 % of the recorded load and at `load`.
+/// Fits all services, or each nth with `STANDIN_STRIDE=n`, and prints a table. Returns the share of
+/// cells within 20 % or the noise, and how well intervals hold at 120 % of the recorded load and at
+/// `load`.
 fn measure(services: &[Layers], calls: usize, first_seed: u64, load: f64) -> (f64, [Coverage; 2]) {
     let (next, right, all) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let coverages: [Mutex<Coverage>; 2] = Default::default();
     let stride = std::env::var("STANDIN_STRIDE").map_or(1, |stride| stride.parse().expect("a number"));
     let services: Vec<(usize, &Layers)> = services.iter().enumerate().step_by(stride).collect();
     let work = || {
-        loop {
-            let Some((number, service)) = services.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+        while let Some((number, service)) = services.get(next.fetch_add(1, Ordering::Relaxed)) {
             let trace = service.recording(&[0.2, 0.4, 0.6], calls, first_seed + *number as u64);
             let started = Instant::now();
             let loads = [0.72, load];

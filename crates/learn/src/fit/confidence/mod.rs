@@ -64,8 +64,9 @@ impl ConfidenceSet {
     /// Returns the distance of each model from the tape: the mean square of its errors in units of
     /// a run's noise.
     fn distances(&self) -> Vec<f64> {
-        let noise = tape_distance::noise(self.members.iter().map(|(_, errors)| errors));
-        self.members.iter().map(|(_, errors)| errors.distance(&noise)).collect()
+        let errors: Vec<&TapeErrors> = self.members.iter().map(|(_, errors)| errors).collect();
+        let noise = tape_distance::noise(&errors);
+        errors.into_iter().map(|errors| errors.distance(&noise)).collect()
     }
 
     /// Returns the model that is clearly closer to the tape than the served one, if there is one.

@@ -65,10 +65,10 @@ impl TapeErrors {
 }
 
 /// Returns the variance of a single run of each quantile: the median over models.
-pub(crate) fn noise<'e>(all: impl Iterator<Item = &'e TapeErrors> + Clone) -> Vec<f64> {
-    let count = all.clone().next().map_or(0, |errors| errors.variances.len());
+pub(crate) fn noise(all: &[&TapeErrors]) -> Vec<f64> {
+    let count = all.first().map_or(0, |errors| errors.variances.len());
     let of = |place: usize| {
-        let mut variances: Vec<f64> = all.clone().map(|errors| errors.variances[place]).collect();
+        let mut variances: Vec<f64> = all.iter().map(|errors| errors.variances[place]).collect();
         variances.sort_unstable_by(f64::total_cmp);
         variances[variances.len() / 2].max(MIN_VARIANCE)
     };
