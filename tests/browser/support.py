@@ -249,12 +249,12 @@ class Page(unittest.TestCase):
         found = []
 
         def is_there():
-            found[:] = [
-                element
-                for element in self.all(selector)
-                if element.is_displayed() and containing in self.text_of(element)
-            ]
-            return bool(found)
+            # one by one, as a live list may be drawn again before all have been looked at
+            for element in self.all(selector):
+                if element.is_displayed() and containing in self.text_of(element):
+                    found[:] = [element]
+                    return True
+            return False
 
         self.eventually(is_there, f"{selector} with {containing!r}")
         return found[0]

@@ -188,7 +188,7 @@ fn options_that_cannot_be_used_say_why() {
     let refused = |args: &[&str]| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_standin")).arg("serve").args(args).output();
         let output = output.expect("it runs");
-        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.status.code(), Some(64));
         String::from_utf8(output.stderr).expect("UTF-8")
     };
     assert!(refused(&["--otlp-endpoint", "collector:4318"]).contains("http://HOST:PORT"));
