@@ -28,7 +28,7 @@ const CALLS: [(&str, &str, &str, u64); 9] = [
 ];
 
 /// Calls of each kind.
-const COUNT: u64 = 40;
+const COUNT: u64 = 60;
 
 /// Writes a tape of the calls, whose times vary by a few percent.
 fn tape(path: &Path) {
@@ -89,7 +89,7 @@ fn drafts_have_an_operation_for_each_kind_of_answer() {
         "query: `action` tells calls of `GET /db` apart (their answers are of different kinds)",
         "query: `mode` tells calls of `GET /search` apart (their median times differ, such as 4.",
         "of 6 operations",
-        "replayed: 360 of 360 calls get the recorded answer (100 %)",
+        "replayed: 540 of 540 calls get the recorded answer (100 %)",
     ];
     assert_has(&text, &expected, &["`lang` tells", "`item` tells"]);
     let stated = standin(&["draft", dir, "--query-key", "lang", "--no-query-key", "mode"]);

@@ -29,7 +29,7 @@ mod volatile_text;
 pub mod write;
 mod write_scenarios;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -184,18 +184,24 @@ impl<'b> Drafter<'b> {
         operations.tell_queries_apart(&self.query_evidence);
         self.report.variables = operations.variables();
         self.report.split_operations = operations.split_operations();
-        let mut by_operation: BTreeMap<String, Vec<&CallGroup>> = BTreeMap::new();
+        // a file for each path: the stubs stay in it when more calls tell its operations apart
+        let mut by_path: BTreeMap<String, (Vec<&CallGroup>, BTreeSet<String>)> = BTreeMap::new();
         for group in &self.groups {
             let query = group.sample.url.split_once('?').map_or("", |(_, query)| query);
-            let url = format!("{}?{query}", group.rule.path);
-            by_operation.entry(operations.name(&group.rule.method, &url)).or_default().push(group);
+            let name = operations.name(&group.rule.method, &format!("{}?{query}", group.rule.path));
+            let path = name.split('?').next().unwrap_or_default().to_owned();
+            let (groups, names) = by_path.entry(path).or_default();
+            groups.push(group);
+            names.insert(name);
         }
         let mut draft = StubDraft { report: std::mem::take(&mut self.report), ..StubDraft::default() };
-        for (name, groups) in by_operation {
+        for (name, (groups, operations)) in by_path {
             let file = OperationDrafter { name: &name, most: self.most, bodies: &*self.bodies, tapes: &self.tapes };
-            draft.mappings.extend(file.mapping_file(&groups, &mut draft.calls, &mut draft.report));
+            if let Some(file) = file.mapping_file(&groups, &mut draft.calls, &mut draft.report) {
+                draft.mappings.push(file);
+                draft.report.operations += operations.len();
+            }
         }
-        draft.report.operations = draft.mappings.len();
         draft
     }
 
