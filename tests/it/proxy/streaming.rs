@@ -34,7 +34,7 @@ fn a_response_streams() {
 fn read_marks(stream: &mut TcpStream, got: &mut Vec<u8>, marks: usize) {
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     let mut piece = [0; 16 << 10];
-    while got.iter().filter(|byte| **byte == b'x').count() < marks {
+    while memchr::memchr_iter(b'x', got).count() < marks {
         let read = stream.read(&mut piece).expect("the next piece comes");
         assert!(read > 0, "the request ended early");
         got.extend_from_slice(&piece[..read]);
