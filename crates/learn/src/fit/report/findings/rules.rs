@@ -335,7 +335,7 @@ const MAX_KNOWN_WIDTH: f64 = 0.3;
 /// Load, relative to the highest recorded one, up to which models must agree.
 const MAX_WARNED_LOAD: f64 = 1.2;
 /// Utilization above which latencies at a load are not compared.
-const SATURATED: f64 = 0.93;
+const SATURATED: f64 = 0.85;
 /// Effect size above which one queue does not explain the tape, unless chance makes as much.
 const UNEXPLAINED_EFFECT: f64 = 0.1;
 /// Ratio to the effect size of chance above which a larger effect size is reported.
