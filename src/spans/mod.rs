@@ -92,6 +92,8 @@ const MAX_QUEUED: usize = 4096;
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::TraceState;
+
     use super::*;
 
     #[test]
@@ -104,7 +106,7 @@ mod tests {
     fn a_client_decides_whether_its_calls_have_spans() {
         let settings = SpanSettings::new("http://127.0.0.1:4318", 0.0).expect("settings");
         let (recorder, _thread) = SpanRecorder::new(&settings).expect("a recorder");
-        let client = |flags| SpanContext::new(1_u128.into(), 1_u64.into(), flags, true, Default::default());
+        let client = |flags| SpanContext::new(1_u128.into(), 1_u64.into(), flags, true, TraceState::default());
         assert!(recorder.samples(Some(&client(opentelemetry::TraceFlags::SAMPLED))));
         assert!(!recorder.samples(Some(&client(opentelemetry::TraceFlags::NOT_SAMPLED))));
         assert!(!recorder.samples(None));

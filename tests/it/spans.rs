@@ -80,7 +80,7 @@ fn attributes(span: &Span) -> BTreeMap<String, String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn find<'s>(spans: &'s [Span], name: &str) -> &'s Span {

@@ -31,7 +31,7 @@ impl FrameEncoder {
         if self.in_frame >= FRAME_BYTES {
             return self.end_frame(out);
         }
-        while self.step(out, |encoder, out| encoder.flush(out))? > 0 {}
+        while self.step(out, zstd::stream::raw::Operation::flush)? > 0 {}
         Ok(())
     }
 

@@ -102,7 +102,9 @@ impl QuerySplit {
         if is_presence {
             let mut present = ValueEvidence::default();
             let absent = by_value.remove(&None);
-            by_value.into_values().for_each(|one| present.absorb(one));
+            for one in by_value.into_values() {
+                present.absorb(one);
+            }
             by_value = BTreeMap::from([(Some(GENERATED.to_owned()), present)]);
             by_value.extend(absent.map(|absent| (None, absent)));
         }

@@ -39,7 +39,9 @@ impl GapCommand {
         let mut operations = OperationTree::learn_with(self.operations.rules()?, all().flat_map(calls));
         // a mock that is slower in one of them makes no operation
         let mut evidence = QueryEvidence::default();
-        originals_read.iter().for_each(|tape| evidence.merge(&tape.query_evidence));
+        for tape in &originals_read {
+            evidence.merge(&tape.query_evidence);
+        }
         operations.tell_queries_apart(&evidence);
         let side = |paths: &[PathBuf], tapes: &[LoadedTape]| ComparisonSide {
             name: names(paths),

@@ -36,7 +36,9 @@ pub(super) fn common_text(all: &[IdentifiedText<'_>], names: &[String]) -> Optio
             return None;
         }
         literal.push(next);
-        at.iter_mut().for_each(|at| *at += next.len_utf8());
+        for at in &mut at {
+            *at += next.len_utf8();
+        }
     }
     if !literal.is_empty() {
         parts.push(TextPart::Literal(literal));
