@@ -318,7 +318,7 @@ fn a_replay_refuses_calls_whose_paths_or_bodies_are_unknown() {
     ] {
         let (folder, _, _) = tape_of(content.as_bytes(), more);
         let tapes = standin_tape::tapes_of_folder(&folder.path().join("out")).expect("tapes");
-        let target = ["--target", "http://127.0.0.1:9", "--methods", "GET,POST"];
+        let target = ["--target", "http://127.0.0.1:9", "--methods", "GET,POST", "--max-per-second", "5"];
         let replay = standin(&[&["replay", text(&tapes[0])], &target[..]].concat());
         assert!(matches!(replay.status.code(), Some(1 | 2 | 64)), "{}", told(&replay));
         assert!(told(&replay).contains(expected), "{}", told(&replay));
