@@ -48,7 +48,9 @@ impl Explanation {
             };
             families.compare(&part, &tape)
         };
-        let may_replace = is_stable && prepared.stalls.is_none() && !self.is_light_load;
+        // a station whose effect size chance explains leaves nothing to more parameters
+        let is_open = self.layered.is_some() || self.curve.is_some() || self.effect > prepared.ranking.chance.0;
+        let may_replace = is_open && is_stable && prepared.stalls.is_none() && !self.is_light_load;
         if let Some(SimulatedModel::Layered(model)) = set.clearly_closer().filter(|_| may_replace).cloned() {
             let fit = LayeredFit::of_model(work, split, model.clone(), Vec::new());
             // what the demands say must not contradict what the simulation says
