@@ -42,7 +42,7 @@ pub struct PacedTimes {
     parts: [(&'static str, Duration); 6],
 }
 
-/// What is known of a call.
+/// Facts of a call that its span reports.
 #[derive(Debug)]
 struct CallFacts {
     context: SpanContext,

@@ -34,7 +34,8 @@ fn tasks_go_on_in_the_order_of_their_deadlines_and_not_before() {
     for precision in [Precision::Normal, Precision::High] {
         let (runtime, timer) = worker(precision);
         let order = Arc::new(Mutex::new(Vec::new()));
-        // a stall of this length would let tasks find their deadlines past, in the order of spawning
+        // a stall of this length would let tasks find their deadlines past, in the order of
+        // spawning
         let start = Instant::now() + Duration::from_secs(2);
         let tasks: Vec<_> = [7, 2, 9, 0, 5, 2, 30]
             .into_iter()

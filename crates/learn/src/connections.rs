@@ -119,10 +119,10 @@ impl ConnectionEvidence {
         })
     }
 
-    /// Returns the idle times after which connections are closed, each with the share of connections,
-    /// up to 1, that would be closed by then if no request came (the estimator of Kaplan and Meier,
-    /// Journal of the American Statistical Association 1958): a request that is answered after a
-    /// longer time shows that its connection would have been closed later still.
+    /// Returns the idle times after which connections are closed, each with the share of
+    /// connections, up to 1, that would be closed by then if no request came (the estimator of
+    /// Kaplan and Meier, Journal of the American Statistical Association 1958): a request that is
+    /// answered after a longer time shows that its connection would have been closed later still.
     fn idle_ends(&self) -> Vec<(u64, f64)> {
         let mut all: Vec<(u64, bool)> = self.idle_closes.iter().map(|idle| (*idle, true)).collect();
         all.extend(self.idle_answered.iter().map(|idle| (*idle, false)));

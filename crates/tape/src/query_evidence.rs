@@ -28,7 +28,7 @@ pub(crate) struct CallSignature {
     pub(crate) query: Vec<(String, String)>,
 }
 
-/// What is known of the answers to one kind of call.
+/// Facts of the answers to one kind of call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AnswerEvidence {
     /// Path of one of the calls, as it was sent.

@@ -1,5 +1,5 @@
-//! One run of a service, recorded three ways at once: by the recorder, by tcpdump on loopback, and by
-//! the access log of nginx. Needs tcpdump and nginx, so that it is ignored; `.ci/run` runs it.
+//! One run of a service, recorded three ways at once: by the recorder, by tcpdump on loopback, and
+//! by the access log of nginx. Needs tcpdump and nginx, so that it is ignored; `.ci/run` runs it.
 
 use std::collections::BTreeSet;
 use std::fs;

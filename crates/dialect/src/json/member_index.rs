@@ -35,7 +35,8 @@ impl<'a> MemberIndex<'a> {
     }
 }
 
-/// Members that are looked up one after the other, mostly in the order in which the object has them.
+/// Members that are looked up one after the other, mostly in the order in which the object has
+/// them.
 ///
 /// Two documents of one program have their members in one order more often than not, and then no
 /// lookup is needed.

@@ -70,16 +70,16 @@ pub struct Fitted {
     pub mistimed: u64,
     /// Observed range; beyond it the model is a guess.
     pub valid: ValidRange,
-    /// Latencies that are expected at 80 to 120 % of the highest recorded load and at the loads that
-    /// were asked for, in ascending order of load; empty if no load could be held out.
+    /// Latencies that are expected at 80 to 120 % of the highest recorded load and at the loads
+    /// that were asked for, in ascending order of load; empty if no load could be held out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub predictions: Vec<LoadPrediction>,
     /// Names of other models that the tape accepts, the closest first; the intervals of the
     /// predictions hold theirs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<String>,
-    /// Highest of these loads, in calls a second, up to which the models that the tape accepts agree
-    /// within 30 %; 0 if they agree at none, `None` without predictions.
+    /// Highest of these loads, in calls a second, up to which the models that the tape accepts
+    /// agree within 30 %; 0 if they agree at none, `None` without predictions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_up_to: Option<f64>,
     /// Findings and caveats to report beside the numbers.

@@ -59,8 +59,8 @@ impl Fitted {
         Self::with_predictions(service, traces, &[])
     }
 
-    /// Fits one model to all tapes of a service, and predicts latencies at these rates too, in calls
-    /// a second.
+    /// Fits one model to all tapes of a service, and predicts latencies at these rates too, in
+    /// calls a second.
     pub fn with_predictions(service: &str, traces: &[Trace], rates: &[f64]) -> Result<Self, FitError> {
         let prepared = Prepared::new(traces)?;
         let mut explanation = Explanation::of_single_station(&prepared);

@@ -25,8 +25,8 @@ pub(crate) struct ModelComparison {
 
 impl Explanation {
     /// Compares models of all families by simulation of the tape. A layered queue that is clearly
-    /// closer to the tape than the chosen model replaces it, unless the service changed. `None` where
-    /// no load could be held out, because then nothing tells the models apart.
+    /// closer to the tape than the chosen model replaces it, unless the service changed. `None`
+    /// where no load could be held out, because then nothing tells the models apart.
     pub(crate) fn compare_models(&mut self, prepared: &Prepared<'_>, is_stable: bool) -> Option<ModelComparison> {
         let (work, split) = (&prepared.work, prepared.split.as_ref()?);
         let part = work.excerpt(COMPARED_CALLS, work.max_inside() as usize);
@@ -100,8 +100,8 @@ impl ModelComparison {
         }
     }
 
-    /// Predicts latencies at multiples of the highest recorded load that do not exceed the capacity,
-    /// and at the `asked` rates in calls a second.
+    /// Predicts latencies at multiples of the highest recorded load that do not exceed the
+    /// capacity, and at the `asked` rates in calls a second.
     pub(crate) fn predict(&self, prepared: &Prepared<'_>, valid: &ValidRange, asked: &[f64]) -> Vec<LoadPrediction> {
         let Some(split) = &prepared.split else { return Vec::new() };
         let Some(pattern) = ArrivalPattern::new(&self.part, split) else { return Vec::new() };

@@ -9,9 +9,9 @@ use super::measurements::Measurements;
 use super::units::TimeUnit;
 use super::{ImportOptions, status, table};
 
-/// Reads rows. A call's time is that from its last byte to the last byte of the answer: `hey` counts
-/// the making of connections to `response-time`. All calls are of one URL, which the file does not
-/// name.
+/// Reads rows. A call's time is that from its last byte to the last byte of the answer: `hey`
+/// counts the making of connections to `response-time`. All calls are of one URL, which the file
+/// does not name.
 pub(super) fn read(input: impl Read, options: &ImportOptions, read: &mut Collected) -> Result<(), ImportErrors> {
     let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(input);
     let headers = rows.headers().map_err(|error| table::broken(&error))?.clone();

@@ -1,5 +1,5 @@
-//! wrk2 and HdrHistogram: the table of percentiles that `wrk -L` prints and `.hgrm` files have. It is
-//! the distribution of all calls, without their arrivals.
+//! wrk2 and HdrHistogram: the table of percentiles that `wrk -L` prints and `.hgrm` files have. It
+//! is the distribution of all calls, without their arrivals.
 
 use std::io::BufRead;
 

@@ -167,8 +167,8 @@ impl Layers {
         self.truth().record(&arrivals, &kinds, &latencies, &mut StdRng::seed_from_u64(seed + 2))
     }
 
-    /// Returns p50, p95 and p99 of each operation, in seconds, at a share of the capacity: geometric
-    /// means over runs of other arrivals.
+    /// Returns p50, p95 and p99 of each operation, in seconds, at a share of the capacity:
+    /// geometric means over runs of other arrivals.
     pub(crate) fn expected(&self, load: f64) -> Vec<[f64; 3]> {
         let rate = load * self.capacity();
         let mut logs = vec![[0.0; 3]; self.kinds.len()];

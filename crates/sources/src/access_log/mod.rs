@@ -91,7 +91,8 @@ impl LogReader {
         names
     }
 
-    /// Chooses the format by the options, or by the first lines of a log. The error says what to do.
+    /// Chooses the format by the options, or by the first lines of a log. The error says what to
+    /// do.
     pub fn new(options: &LogOptions, head: &str) -> Result<Self, String> {
         if let Some(text) = &options.format {
             let format = LineFormat::parse(text).map_err(|why| format!("the log format is wrong: {why}"))?;

@@ -2,7 +2,7 @@
 
 use fluke_hpack::Decoder;
 
-/// What a frame says of a stream.
+/// Meaning of a frame for its stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FrameEvent {
     /// A field section of a stream.

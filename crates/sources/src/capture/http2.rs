@@ -1,4 +1,5 @@
-//! HTTP/2 without TLS on a connection: the streams of a client that knows that the service speaks it.
+//! HTTP/2 without TLS on a connection: the streams of a client that knows that the service speaks
+//! it.
 
 use std::collections::BTreeMap;
 

@@ -29,7 +29,7 @@ pub(super) enum BodyFraming {
     UntilClose,
 }
 
-/// What a parser found.
+/// Result of a parser.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MessageEvent {
     /// All input is consumed.

@@ -1,5 +1,5 @@
-//! Tapes of access logs and spans: calls sorted by arrival, the resolution of their times found, and
-//! stamps that are too coarse spread over their unit.
+//! Tapes of access logs and spans: calls sorted by arrival, the resolution of their times found,
+//! and stamps that are too coarse spread over their unit.
 
 use std::io;
 use std::mem;
@@ -13,7 +13,7 @@ use super::timed_call::TimedCall;
 /// The calls of a log on their way to a tape.
 pub struct CallLog {
     options: TapeOptions,
-    /// What the form of the times says; `None` before the first call.
+    /// Resolution that the form of the times implies; `None` before the first call.
     origin: Option<LogOrigin>,
     order: ArrivalOrder,
     stamps: ResolutionMeter,
@@ -33,7 +33,7 @@ pub struct CallLog {
     pub has_path_templates: bool,
 }
 
-/// What the form of a log says about its times.
+/// Properties of a log's times that its form implies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogOrigin {
     /// Coarsest resolution of the stamps that their form allows, in nanoseconds.
@@ -88,8 +88,8 @@ impl CallLog {
         self.origin.map_or(1, |origin| origin.stamp_resolution)
     }
 
-    /// Adds a call whose stamp in the source is `stamp`, and whose duration there is `duration`, both
-    /// in nanoseconds.
+    /// Adds a call whose stamp in the source is `stamp`, and whose duration there is `duration`,
+    /// both in nanoseconds.
     pub fn add(&mut self, call: TimedCall, stamp: u64, duration: u64) {
         self.count += 1;
         self.stamps.add(stamp);
@@ -172,8 +172,8 @@ impl CallLog {
     }
 }
 
-/// Resolution from which on stamps are spread, in nanoseconds: calls that share a stamp would seem to
-/// arrive at once.
+/// Resolution from which on stamps are spread, in nanoseconds: calls that share a stamp would seem
+/// to arrive at once.
 const SPREAD_RESOLUTION_NANOS: u64 = 100_000_000;
 /// Calls of one stamp that are spread together.
 const MAX_SAME_STAMP: usize = 65_536;

@@ -19,8 +19,8 @@ impl ResolutionMeter {
         self.last = nanos;
     }
 
-    /// Returns the resolution in nanoseconds, at most `coarsest`, which the form of the times allows.
-    /// Few times tell too little: theirs is `coarsest`.
+    /// Returns the resolution in nanoseconds, at most `coarsest`, which the form of the times
+    /// allows. Few times tell too little: theirs is `coarsest`.
     pub fn resolution(&self, coarsest: u64) -> u64 {
         if self.changes < MIN_TIMES || self.divisor == 0 {
             return coarsest;
@@ -41,8 +41,8 @@ fn gcd(one: u64, other: u64) -> u64 {
     one
 }
 
-/// Times from which on their common divisor is the resolution: the chance that twenty times end in a
-/// zero by accident is one in 10^20.
+/// Times from which on their common divisor is the resolution: the chance that twenty times end in
+/// a zero by accident is one in 10^20.
 const MIN_TIMES: u32 = 20;
 
 #[cfg(test)]

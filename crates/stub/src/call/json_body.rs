@@ -46,8 +46,8 @@ impl JsonBody {
     }
 }
 
-/// Returns an upper estimate of the bytes that the tree of a text takes if it can be changed, together
-/// with the values that are made of it.
+/// Returns an upper estimate of the bytes that the tree of a text takes if it can be changed,
+/// together with the values that are made of it.
 pub(super) fn editable_bytes(text: &[u8]) -> usize {
     value_bytes(text) / 2 * 3
 }

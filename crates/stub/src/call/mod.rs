@@ -101,7 +101,7 @@ pub struct Call {
     body_limit: usize,
     /// The memory that the head of the request holds.
     pub head_permit: Option<MemoryPermit>,
-    /// Whether the body was asked for, if it has not arrived.
+    /// True once the body was asked for; `None` if it has arrived.
     unread_body: Option<AtomicBool>,
     /// The limits for decoding; `None` if the body is small, or was stored earlier.
     bounds: Option<Arc<DecodeBudget>>,

@@ -36,9 +36,9 @@ impl ArrivalPattern {
     }
 
     /// Returns a workload of arrivals at a rate in calls a second; its finishes are unknown. Blocks
-    /// of successive gaps are drawn at random (Kuensch, *The jackknife and the bootstrap for general
-    /// stationary observations*, Annals of Statistics 17, 1989), so that each `run` has arrivals of
-    /// its own, with the bursts of the tape.
+    /// of successive gaps are drawn at random (Kuensch, *The jackknife and the bootstrap for
+    /// general stationary observations*, Annals of Statistics 17, 1989), so that each `run` has
+    /// arrivals of its own, with the bursts of the tape.
     pub(crate) fn at(&self, per_second: f64, calls: usize, run: u64) -> Workload {
         let draws = Draws::new(run);
         let mut work =

@@ -30,8 +30,8 @@ impl LayeredFit {
     /// Returns the layered queues that explain a workload best by effect size; none where calls
     /// hardly meet.
     ///
-    /// `sizes` are the pools that are tried beside none, `outside` the latencies outside the pool in
-    /// nanoseconds, `tolerance` is the difference of effect sizes that means nothing.
+    /// `sizes` are the pools that are tried beside none, `outside` the latencies outside the pool
+    /// in nanoseconds, `tolerance` is the difference of effect sizes that means nothing.
     pub(crate) fn candidates(
         work: &Workload,
         sizes: &RangeInclusive<u32>,
