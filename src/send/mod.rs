@@ -2,6 +2,7 @@
 
 mod dribble;
 mod file;
+mod holding;
 mod transfer;
 
 use std::fmt;

@@ -1,13 +1,9 @@
 //! [`CallSpan`]: the span of a call that is being answered.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body, Frame, SizeHint};
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId};
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
@@ -17,7 +13,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::SpanRecorder;
 use crate::pacing::RequestTimes;
-use crate::send::{Outgoing, SendError};
+use crate::send::Outgoing;
 use crate::tasks::Tasks;
 use crate::wire::Clock;
 
@@ -64,12 +60,6 @@ enum Outcome {
     Fault,
     /// The client went away before there was a response.
     ClientGone,
-}
-
-/// A body that holds the span until it is sent.
-struct SpanBody {
-    body: Outgoing,
-    _span: CallSpan,
 }
 
 impl From<RequestTimes<'_>> for PacedTimes {
@@ -135,7 +125,7 @@ impl CallSpan {
             (facts.stub, facts.stub_name) = (header("matched-stub-id"), header("matched-stub-name"));
             facts.times = response.extensions_mut().remove();
         }
-        response.map(|body| Outgoing::stream(SpanBody { body, _span: self }))
+        response.map(|body| Outgoing::holding(body, self))
     }
 
     /// Ends the span of a call whose connection is broken instead of an answer.
@@ -248,23 +238,6 @@ fn client_context(headers: &HeaderMap) -> Option<SpanContext> {
 /// Returns a random id, which is never 0.
 fn not_zero() -> u128 {
     rand::random::<u128>().max(1)
-}
-
-impl Body for SpanBody {
-    type Data = Bytes;
-    type Error = SendError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 /// Number of characters of a path that a span has.

@@ -1,18 +1,14 @@
 //! [`WebhookTrigger`], which a worker holds while it answers a request whose stub has webhooks.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::Response;
-use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::{MAX_JOBS, WebhookCounts};
 use crate::live::ServiceState;
 use crate::live::journal::SubEvent;
-use crate::send::{Outgoing, SendError};
+use crate::send::Outgoing;
 use crate::tasks::Tasks;
 use standin_model::draws::Draws;
 use standin_stub::Stub;
@@ -48,12 +44,6 @@ pub struct WebhookTrigger {
     sender: WebhookSender,
     /// Tasks of the worker.
     tasks: Tasks,
-}
-
-/// A body that holds the trigger until it is sent.
-struct TriggeringBody {
-    body: Outgoing,
-    _trigger: WebhookTrigger,
 }
 
 impl WebhookJob {
@@ -100,7 +90,7 @@ impl WebhookTrigger {
 
     /// Lets the webhooks wait for the end of a response.
     pub fn attach(self, response: Response<Outgoing>) -> Response<Outgoing> {
-        response.map(|body| Outgoing::stream(TriggeringBody { body, _trigger: self }))
+        response.map(|body| Outgoing::holding(body, self))
     }
 }
 
@@ -110,22 +100,5 @@ impl Drop for WebhookTrigger {
         let sender = self.sender.clone();
         // the task runs after the poll that writes the end of the response
         self.tasks.spawn(async move { sender.send(*job) });
-    }
-}
-
-impl Body for TriggeringBody {
-    type Data = Bytes;
-    type Error = SendError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
